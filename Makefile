@@ -1,0 +1,91 @@
+# One definition of every command, for people, pre-commit and CI. `make` alone prints this help.
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that we support, unless one is given: make PYTHON=python3.12 setup
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+WORKERS ?= 2
+export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down setup setup-dev check test drill bench generate lock sample format clean dbt
+
+help:  ## Print this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: setup  ## Run the whole pipeline for real under Airflow on the recorded sample, and print its figures
+	@$(BIN)/drypowder --home data/demo --sources recorded:sample demo
+
+up: setup  ## Start Airflow on this machine (web page, scheduler) and leave it running
+	@$(BIN)/drypowder up
+
+down:  ## Stop what `make up` started
+	@$(BIN)/drypowder down
+
+check: setup-dev  ## Lint, types, generated files, dbt parse, unit, dag and convention tests: before every commit
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+	@$(BIN)/drypowder generate --check
+	@$(BIN)/sqlfluff lint --processes $(WORKERS) --nocolor --disable-progress-bar dbt_project/models dbt_project/tests \
+		>$(VENV)/sqlfluff.log || { cat $(VENV)/sqlfluff.log; exit 1; }
+	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project --profiles-dir dbt_project \
+		--target-path $(abspath $(VENV))/dbt-parse --no-partial-parse
+	@$(BIN)/pytest -q -n $(WORKERS) -m "not slow" tests/unit tests/dags tests/conventions
+
+test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
+	@$(BIN)/pytest -q -n $(WORKERS) -m slow tests
+
+drill: setup-dev  ## Long drills: the builder killed many times, at random moments
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q -m slow tests/integration/test_kill.py
+
+bench: setup-dev  ## Measure: landing against DuckDB's own read, parsing of the DAG folder
+	@$(BIN)/python benchmarks/landing.py
+	@$(BIN)/python benchmarks/dag_parsing.py
+
+generate: setup-dev  ## Write what derives from the contracts: dbt sources, doc blocks, catalogue
+	@$(BIN)/drypowder generate
+
+sample: setup-dev  ## Write sample/ anew from recorded responses (needs DRYPOWDER_RECORDINGS)
+	@$(BIN)/python sample/write.py $(DRYPOWDER_RECORDINGS)
+
+format: setup-dev  ## Format Python and fix what lint can fix
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+dbt: setup  ## Run dbt by hand on the builder's file: make dbt ARGS="run -s dim_company"
+	@WAREHOUSE_DUCKDB=$(abspath $(or $(WAREHOUSE_HOME),data))/warehouse.duckdb \
+		$(BIN)/dbt $(ARGS) --project-dir dbt_project --profiles-dir dbt_project
+
+lock: $(VENV)/bin/uv  ## Write the lock files anew from requirements/*.in (hashes, no index addresses)
+	@for set in bootstrap core dev; do \
+		$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+			--custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
+
+clean:  ## Remove the virtual environment and caches; data/ stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dbt_project/target
+
+# ---------------------------------------------------------------------------------------------- environments
+# core for those who run it, dev on top for those who change it; a stamp says which lock is installed.
+setup: $(VENV)/.core  ## Install the locked environment into .venv
+setup-dev: $(VENV)/.dev
+
+$(VENV)/bin/uv: requirements/bootstrap.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found. Install one, or: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 needs its venv module: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+# A developer's environment holds all of core: `make demo` in it must not take the tools away again.
+$(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/bin/uv
+	@if test -f $(VENV)/.dev; then $(MAKE) --no-print-directory $(VENV)/.dev; \
+	else echo "Installing the locked environment into $(VENV) ..."; \
+		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/core.txt && \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; fi
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/uv
+	@echo "Installing the locked environment for developers into $(VENV) ..."
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.core

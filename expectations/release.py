@@ -1,0 +1,190 @@
+"""Is the release fit to publish? Marts and metrics against what readers have now, and against known figures.
+
+Golden values are declared with their metrics and compared by `metrics.golden_checks`; here its verdicts count.
+"""
+# ruff: noqa: TID253 - imported once a run, inside one task
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+import great_expectations.expectations as gxe
+
+from expectations import no_rows
+from warehouse.sources import tables
+from warehouse.validation import NEVER, Suite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from great_expectations.expectations.expectation import Expectation
+
+FED_BY: dict[str, tuple[str, ...]] = {
+    "marts.dim_company": (),
+    "marts.fct_company_cash_flows_quarterly": ("sec__company_facts",),
+    "marts.fct_auctions": ("fiscaldata__auctions",),
+    "marts.fct_financial_stress_daily": ("ofr__financial_stress",),
+    "marts.fct_foreign_treasury_holdings_monthly": ("tic__major_foreign_holders",),
+    "marts.fct_crypto_prices_daily": ("binance__spot_klines", "defillama__coin_prices"),
+    "metrics.dim_metric": (),
+    "metrics.golden_checks": (),
+}
+"""What goes out, and the raw tables of which at least one must have landed for it to have rows (none: always)."""
+
+KEPT_SHARE = 0.99
+"""A release may lose one row in a hundred of the last one: tombstones and merged versions take few."""
+
+OBSERVATIONS = "metrics.metric_observations"
+GOLDEN_CHECKS = "metrics.golden_checks"
+
+
+def release_suites(published: Mapping[str, int], now: datetime) -> list[Suite]:
+    """Return the suites of everything that goes out.
+
+    `published` gives the rows of each table of the current release, none at the first one; a table it names that
+    no longer exists fails. `now` is the one clock.
+    """
+    fed_by = {**FED_BY, OBSERVATIONS: tuple(f"{source.code}__{table.name}" for source, table in tables())}
+    names = [*fed_by, *(name for name in published if name not in fed_by)]
+    return [*(_suite(name, published.get(name), fed_by.get(name, ())) for name in names), _freshness(now)]
+
+
+def _suite(table: str, published_rows: int | None, fed_by: tuple[str, ...]) -> Suite:
+    checks: list[Expectation] = []
+    if published_rows:
+        checks.append(
+            gxe.ExpectTableRowCountToBeBetween(
+                min_value=ceil(KEPT_SHARE * published_rows),
+                severity="critical",
+                description=f"At least {KEPT_SHARE:.0%} of the {published_rows:,} rows published now.",
+                meta={"name": "row_count_kept"},
+            )
+        )
+    if table == OBSERVATIONS:
+        checks += _observations()
+    if table == GOLDEN_CHECKS:
+        checks += _golden_checks()
+    return Suite(
+        name=f"release.{table}",
+        table=table,
+        expectations=tuple(checks),
+        may_be_empty=" and ".join(f"not exists (select 1 from raw.{raw})" for raw in fed_by) or NEVER,
+    )
+
+
+def _observations() -> list[Expectation]:
+    return [
+        *(
+            gxe.ExpectColumnValuesToNotBeNull(
+                column=column, severity="critical", description=f"Every observation has its {column}."
+            )
+            for column in ("metric_id", "entity_type", "entity_id", "grain", "period_end", "unit", "known_at")
+        ),
+        no_rows(
+            "unit_of_its_metric",
+            "Every observation is of a declared metric and in its unit.",
+            """
+            with observations as (select distinct metric_id, unit from {batch})
+            select metric_id, unit from observations
+            where not exists (
+                select 1 from metrics.dim_metric as declared
+                where declared.metric_id = observations.metric_id and declared.unit = observations.unit
+            )
+            """,
+            severity="critical",
+        ),
+        no_rows(
+            "known_for_some_time",
+            "No version ends before or when it begins.",
+            """
+            select metric_id, entity_id, period_end, known_at, known_until
+            from {batch} where known_until <= known_at
+            """,
+            severity="critical",
+        ),
+        no_rows(
+            "one_version_known_last",
+            "An observation has one version that nothing has replaced.",
+            """
+            select metric_id, entity_type, entity_id, grain, period_end, parameter_set, metric_version, count(*)
+            from {batch}
+            where known_until is null
+            group by all
+            having count(*) > 1
+            """,
+            severity="critical",
+        ),
+        no_rows(
+            "a_number_or_a_reason",
+            "A value is a finite number, or null with a reason.",
+            """
+            select metric_id, entity_id, period_end, value, null_reason
+            from {batch} where not isfinite(value) or (value is null and null_reason is null)
+            """,
+            severity="critical",
+        ),
+        no_rows(
+            "known_after_its_period",
+            "No observation is known before the day its period ends.",
+            """
+            select metric_id, entity_id, period_end, known_at
+            from {batch} where timezone('America/New_York', known_at)::date < period_end
+            """,
+            severity="warning",
+            because="2026-11-22: announced auctions are known before they are held; anything else looks ahead.",
+        ),
+    ]
+
+
+def _golden_checks() -> list[Expectation]:
+    return [
+        no_rows(
+            "golden_values",
+            "The figures that companies and the Treasury published come out, as of their days.",
+            """
+            select metric_id, entity_id, period_end, as_of, expected_value, observed_value
+            from {batch} where verdict is distinct from 'holds' and verdict is distinct from 'not_landed'
+            """,
+            severity="critical",
+        ),
+        no_rows(
+            "golden_values_asked",
+            "A golden value is passed over only where its entity has no observation at all.",
+            f"""
+            select metric_id, entity_id, period_end
+            from {{batch}}
+            where verdict = 'not_landed' and entity_id in (select entity_id from {OBSERVATIONS})
+            """,
+            severity="critical",
+            because="2026-11-22: a model that loses one company's metric must not look like a missing source.",
+        ),
+        gxe.ExpectColumnDistinctValuesToContainSet(
+            column="metric_id",
+            value_set=["capex_q", "capex_ttm", "ocf_ttm"],
+            severity="critical",
+            description="The metrics of cash flows declare golden values.",
+            notes="2026-11-22: without them the checks above would pass on nothing.",
+        ),
+    ]
+
+
+def _freshness(now: datetime) -> Suite:
+    return Suite(
+        name="release.ops.freshness",
+        table="ops.freshness",
+        expectations=(
+            no_rows(
+                "fresh",
+                f"No table's newest row is older than its publisher's rhythm explains, on {now:%Y-%m-%d}.",
+                f"""
+                select source, table_name, newest_period_end, stale_after_days
+                from {{batch}}
+                where newest_period_end::date < date '{now:%Y-%m-%d}' - stale_after_days
+                """,
+                severity="warning",
+            ),
+        ),
+        may_be_empty="true",
+    )

@@ -1,0 +1,192 @@
+"""The client against a real server on loopback, with the faults that publishers have."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+import stamina
+
+from tests.unit.toy import Reply
+from warehouse.errors import ConfigurationError, NotRecorded, SourceUnavailable
+from warehouse.http import Budget, Client, LiveTransport, RecordedTransport
+from warehouse.recording import Recording
+from warehouse.settings import Settings
+
+
+@pytest.fixture
+def client(live):
+    return Client(live, per_second=1000)
+
+
+def test_the_publisher_is_told_who_asks(client, publisher):
+    publisher.says("/a", b'{"a": 1}')
+    client(publisher.url + "/a", expect="json")
+    assert publisher.requests[0][1]["User-Agent"] == "Dry Powder Test test@example.org"
+
+
+def test_without_a_contact_no_request_is_made(tmp_path):
+    with pytest.raises(ConfigurationError, match="WAREHOUSE_CONTACT"):
+        LiveTransport(Settings(home=tmp_path))
+
+
+def test_the_query_is_sent_sorted(client, publisher):
+    publisher.says("/a", b"[]")
+    answer = client(publisher.url + "/a", expect="json", params={"page[size]": "10", "a": "x:y,z"})
+    assert publisher.requests[0][0] == "/a?a=x:y,z&page%5Bsize%5D=10"
+    assert answer.url.endswith(publisher.requests[0][0])
+
+
+def test_credentials_are_in_the_request_and_not_in_what_is_kept(client, publisher):
+    publisher.says("/a", b"[]")
+    answer = client(publisher.url + "/a", expect="json", params={"api_key": "secret", "b": "1"})
+    assert "secret" in publisher.requests[0][0]
+    assert "secret" not in answer.url
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_passing_fault_is_tried_again(client, publisher, status):
+    publisher.says("/a", Reply(b"busy", status), b"[1]")
+    assert client(publisher.url + "/a", expect="json").body == b"[1]"
+    assert len(publisher.requests) == 2
+
+
+def test_retry_after_is_waited_for(settings, publisher, tmp_path):
+    publisher.says("/a", Reply(b"slow down", 429, {"Retry-After": "1"}), b"[1]")
+    client = Client(LiveTransport(settings, budget=Budget(tmp_path)), per_second=1000)
+    with stamina.set_testing(testing=False):
+        started = time.monotonic()
+        client(publisher.url + "/a", expect="json")
+    assert time.monotonic() - started >= 1
+
+
+def test_a_long_retry_after_ends_the_task_instead_of_sleeping_in_it(client, publisher):
+    publisher.says("/a", Reply(b"blocked", 429, {"Retry-After": "600"}))
+    with pytest.raises(SourceUnavailable, match="asked to wait 600 s"):
+        client(publisher.url + "/a", expect="json")
+    assert len(publisher.requests) == 1
+
+
+def test_a_lasting_fault_is_named_with_its_url(client, publisher):
+    publisher.says("/a", Reply(b"down", 503))
+    with pytest.raises(SourceUnavailable, match=r"/a failed 3 time\(s\).*HTTP 503"):
+        client(publisher.url + "/a", expect="json")
+
+
+def test_a_refusal_is_not_tried_again(client, publisher):
+    publisher.says("/a", Reply(b"who are you", 403))
+    with pytest.raises(SourceUnavailable, match="status 403"):
+        client(publisher.url + "/a", expect="json")
+    assert len(publisher.requests) == 1
+
+
+def test_html_where_data_was_asked_is_refused_and_kept(client, publisher):
+    publisher.says("/a", b"<!DOCTYPE html><html><body>Traffic limit</body></html>")
+    with pytest.raises(SourceUnavailable, match="an HTML page"):
+        client(publisher.url + "/a", expect="text")
+    assert client.seen[0].body.startswith(b"<!DOCTYPE")
+
+
+def test_an_empty_200_is_no_answer(client, publisher):
+    publisher.says("/a", b"  \n")
+    with pytest.raises(SourceUnavailable, match="empty body"):
+        client(publisher.url + "/a", expect="text")
+
+
+def test_a_body_cut_by_the_network_is_fetched_again(client, publisher):
+    publisher.says("/a", Reply(b'{"a": [1, 2, 3]}', cut=7), b'{"a": [1, 2, 3]}')
+    assert client(publisher.url + "/a", expect="json").body == b'{"a": [1, 2, 3]}'
+
+
+def test_json_cut_by_the_publisher_is_refused(client, publisher):
+    publisher.says("/a", b'{"a": [1, 2, 3')
+    with pytest.raises(SourceUnavailable, match="JSON cut off after 14 bytes"):
+        client(publisher.url + "/a", expect="json")
+
+
+def test_plain_text_where_json_was_asked_is_refused(client, publisher):
+    publisher.says("/a", b"Get your apikey")
+    with pytest.raises(SourceUnavailable, match="no JSON"):
+        client(publisher.url + "/a", expect="json")
+
+
+def _spend(folder, requests, per_second):
+    budget = Budget(folder)
+    for _ in range(requests):
+        budget.wait("example.org", per_second)
+
+
+def test_the_rate_budget_is_shared_by_processes(tmp_path):
+    # Ten requests at five a second, from two processes: the second five cannot start within the first second.
+    processes = [get_context("spawn").Process(target=_spend, args=(tmp_path, 5, 5)) for _ in range(2)]
+    Budget(tmp_path).wait("elsewhere.org", 5)
+    started = time.monotonic()
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert all(p.exitcode == 0 for p in processes)
+    assert time.monotonic() - started >= 1
+
+
+def test_threads_of_one_process_share_the_budget(tmp_path):
+    budget = Budget(tmp_path)
+    started = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: budget.wait("example.org", 5), range(7)))
+    assert time.monotonic() - started >= 1
+
+
+@pytest.fixture
+def recording(tmp_path):
+    (tmp_path / "index.jsonl").write_text(
+        '{"method": "GET", "url": "https://e.org/x?a=1&b=2", "status": 200, "headers": {}, '
+        '"fetched_at": "2026-01-01T00:00:00Z", "body": "x1", "origin": "recorded"}\n'
+        '{"method": "GET", "url": "https://e.org/x?b=2&a=1", "status": 200, "headers": {}, '
+        '"fetched_at": "2026-02-01T00:00:00Z", "body": "x2", "origin": "reconstructed"}\n'
+        '{"method": "GET", "url": "https://e.org/limited", "status": 429, "headers": {"retry-after": "60"}, '
+        '"fetched_at": "2026-01-01T00:00:00Z", "body": "x1", "origin": "recorded"}\n'
+    )
+    (tmp_path / "x1").write_bytes(b"[1]")
+    (tmp_path / "x2").write_bytes(b"[2]")
+    return Recording.open(tmp_path)
+
+
+def test_a_recorded_answer_is_found_whatever_the_order_of_its_query(recording, an_instant):
+    client = Client(RecordedTransport(recording, an_instant), per_second=1)
+    answer = client("https://e.org/x", expect="json", params={"b": "2", "a": "1"})
+    assert (answer.body, answer.origin, answer.fetched_at.month) == (b"[2]", "reconstructed", 2)
+
+
+def test_the_newest_recording_not_after_the_clock_answers(recording, an_instant):
+    client = Client(RecordedTransport(recording, an_instant.replace(month=1)), per_second=1)
+    assert client("https://e.org/x?a=1&b=2", expect="json").body == b"[1]"
+
+
+def test_an_unrecorded_url_is_named(recording, an_instant):
+    client = Client(RecordedTransport(recording, an_instant), per_second=1)
+    with pytest.raises(NotRecorded, match=r"https://e\.org/y\?a=1"):
+        client("https://e.org/y", expect="json", params={"a": "1"})
+
+
+def test_a_recorded_fault_is_a_fault(recording, an_instant):
+    client = Client(RecordedTransport(recording, an_instant), per_second=1)
+    with pytest.raises(SourceUnavailable, match="status 429"):
+        client("https://e.org/limited", expect="json")
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [("", "is empty"), ("{}\n", "line 1 cannot be read"), ("not json\n", "line 1 cannot be read")],
+)
+def test_a_broken_index_says_which_line(tmp_path, index, words):
+    (tmp_path / "index.jsonl").write_text(index)
+    with pytest.raises(ConfigurationError, match=words):
+        Recording.open(tmp_path)
+
+
+def test_a_folder_without_an_index_is_no_recording(tmp_path):
+    with pytest.raises(ConfigurationError, match="is no recording"):
+        Recording.open(tmp_path)

@@ -1,0 +1,124 @@
+"""Every real connector over real HTTP: the sample served on loopback in place of the publishers, with faults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import quote, unquote
+
+import pytest
+import stamina
+
+from warehouse import pipeline, recording
+from warehouse.errors import ConfigurationError, NotRecorded
+from warehouse.http import Budget, LiveTransport
+from warehouse.recording import Recording
+from warehouse.settings import PROJECT_ROOT
+from warehouse.sources import find
+
+
+class Mirror:
+    """Serves a recording over HTTP: GET /<quoted absolute URL>. The first answer to every URL is a 503."""
+
+    def __init__(self, recorded: Recording) -> None:
+        asked: set[str] = set()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                url = unquote(self.path[1:])
+                try:
+                    entry = recorded.find("GET", url, recorded.newest_fetch)
+                except NotRecorded:
+                    self.answer(404, b"no such page")
+                    return
+                if url not in asked:
+                    asked.add(url)
+                    self.answer(503, b"warming up")
+                    return
+                self.answer(entry.status, recorded.body(entry), entry.headers.get("content-type", "text/plain"))
+
+            def answer(self, status, body, content_type="text/plain"):
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def rewrite(self, url: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/{quote(url, safe='')}"
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return Recording.open(PROJECT_ROOT / "sample")
+
+
+@pytest.fixture
+def link(sample, settings, tmp_path):
+    mirror = Mirror(sample)
+    (tmp_path / "budget").mkdir()
+    with stamina.set_testing(testing=True, attempts=3):
+        yield LiveTransport(settings, budget=Budget(tmp_path / "budget"), rewrite=mirror.rewrite)
+    mirror.server.shutdown()
+
+
+@pytest.fixture
+def then(settings, sample):
+    """Settings whose clock stands where the sample was made."""
+    return replace(settings, now=sample.newest_fetch.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("source", "table"), [("ofr", "financial_stress"), ("tic", "major_foreign_holders"), ("sec", "company_facts")]
+)
+def test_a_connector_lands_what_its_publisher_serves_after_a_fault(link, then, source, table):
+    landed = pipeline.land(source, table, then, using=link)
+    assert landed.rows > 1000
+    assert landed.refused == ()
+
+
+def test_a_table_proven_on_documentation_lands_nothing_live_until_a_live_check_has_passed(link, then, monkeypatch):
+    _, table = find("ofr", "financial_stress")
+    object.__setattr__(table, "proven", "documented")
+    try:
+        with pytest.raises(ConfigurationError, match="drypowder check-live ofr"):
+            pipeline.land("ofr", "financial_stress", then, using=link)
+        assert [c.passed for c in pipeline.check_live("ofr", then, using=link)] == [True]
+        assert pipeline.land("ofr", "financial_stress", then, using=link).rows > 1000
+    finally:
+        object.__setattr__(table, "proven", "recorded")
+
+
+def test_a_recording_made_live_answers_like_the_publisher(link, then, tmp_path):
+    folder = tmp_path / "recorded"
+    made = pipeline.record("ofr", folder, then, using=link)
+    assert made.responses == 1
+    found = Recording.open(folder)
+    assert found.entries[0].origin == "recorded"
+    recorded = replace(then, home=tmp_path / "other", sources=f"recorded:{folder}", now=None)
+    assert pipeline.land("ofr", "financial_stress", recorded).rows > 1000
+
+
+def test_a_recording_holds_no_credentials(tmp_path, an_instant):
+    from warehouse.contract import Response
+
+    response = Response(
+        url="https://user:pw@e.org/x?api_key=secret&b=1",
+        body=b"[]",
+        sha256="0",
+        fetched_at=an_instant,
+        origin="live",
+        headers={"Set-Cookie": "secret", "Content-Type": "application/json"},
+    )
+    recording.append(tmp_path, response)
+    text = (tmp_path / "index.jsonl").read_text()
+    assert "secret" not in text
+    assert "pw" not in text
+    assert '"content-type"' in text

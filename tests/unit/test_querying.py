@@ -1,0 +1,79 @@
+"""SQL typed by users: one SELECT, and nothing that reaches past the release."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from warehouse.errors import UnsafeQuery
+from warehouse.querying import guard
+from warehouse.release import HARDENED
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory):
+    path = tmp_path_factory.mktemp("release") / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as writer:
+        writer.execute("create schema metrics; create table metrics.t as select 1 as a")
+        writer.execute("create macro metrics.as_of(ts) as table select * from metrics.t")
+    with duckdb.connect(str(path), read_only=True, config=dict(HARDENED)) as reader:
+        yield reader
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from metrics.t",
+        "select * from metrics.as_of(date '2025-02-26')",
+        "with recursive r as (select 1 as n union all select n + 1 from r where n < 3) select * from r",
+        "from metrics.t select a order by a",
+        "select unnest([1, 2]), (select count(*) from range(3))",
+        "describe metrics.t",
+        "select * from information_schema.tables",
+    ],
+)
+def test_a_question_is_answered(connection, sql):
+    assert connection.execute(guard(connection, sql)).fetchall()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1; select 2",
+        "select 1; drop table metrics.t",
+        "insert into metrics.t values (2)",
+        "copy (select 1) to '/tmp/drypowder-stolen.csv'",
+        "attach '/tmp/other.duckdb'",
+        "set memory_limit = '1GB'",
+        "pragma database_list",
+        "call enable_logging(storage = 'file')",
+        "install httpfs",
+        "load httpfs",
+        "select * from enable_logging(storage = 'file')",
+        "select * from read_text('/etc/passwd')",
+        "select * from '/etc/passwd'",
+        'select * from "/etc/passwd"',
+        "select * from 'x.parquet'",
+        "select * from metrics.t where a in (select 1 from read_csv('/etc/passwd'))",
+        "select (select max(size) from read_blob('/etc/passwd'))",
+        "with x as materialized (select * from glob('/*')) select * from x",
+        "select * from metrics.t, lateral (select * from read_text('/etc/passwd'))",
+        "select * from query('select 1')",
+        "select * from query_table('metrics.t')",
+        "select getenv('HOME')",
+        "select * from duckdb_secrets()",
+        "explain analyze select 1",
+        "create table metrics.u as select 1",
+        "",
+        "selec 1",
+    ],
+)
+def test_anything_else_is_refused_with_what_to_do(connection, sql):
+    with pytest.raises(UnsafeQuery, match="The query was not run"):
+        guard(connection, sql)
+
+
+def test_the_settings_hold_even_for_sql_that_was_not_judged(connection):
+    for sql in ("select * from read_text('/etc/passwd')", "copy (select 1) to '/tmp/drypowder-stolen.csv'", "set threads = 9"):
+        with pytest.raises(duckdb.Error):
+            connection.execute(sql)

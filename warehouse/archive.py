@@ -1,0 +1,225 @@
+"""Response bytes as received, content-addressed and never changed, with who-when-where. The only truth.
+
+archive/sha256/<2 hex>/<sha256>.zst                               a body
+archive/fetches/<source>/<table>/<partition>/<fetch_id>.json      one fetch: its responses, in order
+archive/refused/<source>/<table>/<partition>/<fetch_id>.json      answers that were not data
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from warehouse.contract import Response
+from warehouse.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_LEVEL = 6  # zstd level: JSON shrinks 15 times at about 100 MB/s
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write under a temporary name, fsync, rename, fsync the folder: readers see the whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    settle(partial, path)
+
+
+def settle(partial: Path, path: Path) -> None:
+    """Rename a finished, fsynced file to its final name and make the rename durable."""
+    partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def stamp(instant: datetime) -> str:
+    """Return the instant in a form that sorts and is safe in a file name."""
+    return instant.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+
+
+def unstamp(text: str) -> datetime:
+    """Return the instant of a stamp."""
+    return datetime.strptime(text, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """One fetch of one partition: its responses in order, less their bodies."""
+
+    source: str
+    table: str
+    partition: str
+    licence: str
+    responses: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def of(cls, source: str, table: str, partition: str, licence: str, responses: Sequence[Response]) -> Fetch:
+        """Describe responses that were just received."""
+        return cls(
+            source=source,
+            table=table,
+            partition=partition,
+            licence=licence,
+            responses=tuple(
+                {
+                    "method": r.method,
+                    "url": r.url,
+                    "status": r.status,
+                    "headers": dict(r.headers),
+                    "fetched_at": r.fetched_at.astimezone(UTC).isoformat(),
+                    "bytes": len(r.body),
+                    "sha256": r.sha256,
+                    "origin": r.origin,
+                    "is_fallback": r.is_fallback,
+                }
+                for r in responses
+            ),
+        )
+
+    @cached_property
+    def fetched_at(self) -> datetime:
+        """Instant of the last response: nothing in the fetch was known to us before it ended."""
+        return max(datetime.fromisoformat(r["fetched_at"]) for r in self.responses)
+
+    @cached_property
+    def bodies(self) -> tuple[str, ...]:
+        """SHA-256 of every body, in order."""
+        return tuple(r["sha256"] for r in self.responses)
+
+    @cached_property
+    def origin(self) -> str:
+        """Origin of the responses; a fetch has one."""
+        return str(self.responses[0]["origin"])
+
+    @cached_property
+    def is_fallback(self) -> bool:
+        """Whether any of it came from the fallback."""
+        return any(r["is_fallback"] for r in self.responses)
+
+    @cached_property
+    def digest(self) -> str:
+        """Twelve hex digits that are equal when the same partition was answered with the same bytes."""
+        content = "\n".join([self.source, self.table, self.partition, *self.bodies])
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+    @cached_property
+    def fetch_id(self) -> str:
+        """Sortable name, the same whenever the same bytes were received at the same instant."""
+        return f"{stamp(self.fetched_at)}-{self.digest}"
+
+    def as_json(self) -> str:
+        """Return the log entry."""
+        fields = {k: getattr(self, k) for k in ("source", "table", "partition", "licence", "responses")}
+        return json.dumps({"fetch_id": self.fetch_id, **fields}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fetch:
+        """Read a log entry."""
+        fields = json.loads(text)
+        fields.pop("fetch_id")
+        return cls(**{**fields, "responses": tuple(fields["responses"])})
+
+
+class Archive:
+    """The archive of one home."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open it; folders are made when something is kept."""
+        self.folder = folder
+
+    def _body(self, sha256: str) -> Path:
+        return self.folder / "sha256" / sha256[:2] / f"{sha256}.zst"
+
+    def _fetches(self, source: str, table: str) -> Path:
+        return self.folder / "fetches" / source / table
+
+    def keep(self, fetch: Fetch, bodies: Sequence[bytes], *, usable: bool = True) -> None:
+        """Write the bodies that are not there yet, then the log entry that names them.
+
+        What was no answer (an error page, an empty body) is logged apart, under `refused`.
+        """
+        import zstandard
+
+        for sha256, body in zip(fetch.bodies, bodies, strict=True):
+            if not self._body(sha256).exists():
+                write_atomically(self._body(sha256), zstandard.ZstdCompressor(level=_LEVEL).compress(body))
+        log = self._fetches(fetch.source, fetch.table)
+        if not usable:
+            log = self.folder / "refused" / fetch.source / fetch.table
+        path = log / quote(fetch.partition, safe="") / f"{fetch.fetch_id}.json"
+        if not path.exists():
+            write_atomically(path, fetch.as_json().encode())
+
+    def latest(self, source: str, table: str, partition: str) -> Fetch | None:
+        """Return the newest fetch of a partition, or None."""
+        logged = sorted((self._fetches(source, table) / quote(partition, safe="")).glob("[0-9]*.json"))
+        return Fetch.from_json(logged[-1].read_text()) if logged else None
+
+    def last_checked(self, source: str, table: str) -> datetime | None:
+        """Return when a table was last asked for with success, or None."""
+        names = [p.name for p in self._fetches(source, table).glob("*/[0-9]*.json")]
+        return unstamp(max(names).split("-")[0]) if names else None
+
+    def fetches(self, source: str, table: str) -> Iterator[Fetch]:
+        """Yield every logged fetch of a table in the order of time."""
+        logged = self._fetches(source, table).glob("*/[0-9]*.json")
+        for path in sorted(logged, key=lambda p: p.name):
+            yield Fetch.from_json(path.read_text())
+
+    def responses(self, fetch: Fetch) -> list[Response]:
+        """Return a fetch's responses with their bodies.
+
+        Raises:
+            ConfigurationError: a body is missing or is not what its name says.
+        """
+        import zstandard
+
+        found = []
+        for entry in fetch.responses:
+            path = self._body(entry["sha256"])
+            try:
+                body = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=entry["bytes"] or 1)
+            except (OSError, zstandard.ZstdError) as error:
+                raise ConfigurationError(
+                    f"The archive has lost {path}",
+                    expected="the bytes that the fetch log names",
+                    got=str(error),
+                    remedy="Restore the archive from your backup; nothing else can replace it.",
+                ) from error
+            if hashlib.sha256(body).hexdigest() != entry["sha256"]:
+                raise ConfigurationError(
+                    f"{path} has changed",
+                    expected=f"SHA-256 {entry['sha256']}",
+                    got="another one",
+                    remedy="Restore the archive from your backup.",
+                )
+            found.append(
+                Response(
+                    url=entry["url"],
+                    body=body,
+                    sha256=entry["sha256"],
+                    fetched_at=datetime.fromisoformat(entry["fetched_at"]),
+                    origin=entry["origin"],
+                    headers=entry["headers"],
+                    status=entry["status"],
+                    method=entry["method"],
+                    is_fallback=entry["is_fallback"],
+                )
+            )
+        return found

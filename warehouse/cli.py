@@ -1,0 +1,372 @@
+"""The `drypowder` command: every verb of the pipeline, each useful alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import sys
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from warehouse.errors import ConfigurationError, NothingNew, WarehouseError
+from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer.Typer(
+    name="drypowder",
+    help="Is AI capital expenditure draining the world's idle capital? A point-in-time warehouse you can question.\n\n"
+    "A run is: [bold]land[/] (fetch, keep the bytes, cast), [bold]load[/] and [bold]validate[/] (judge what came in), "
+    "[bold]build[/] (dbt), [bold]check[/] (judge what goes out), [bold]publish[/]. [bold]run[/] does all of it; "
+    "Airflow's DAGs call the same verbs.\n\n"
+    'Start with [bold]make demo[/], then [bold]drypowder --home data/demo query "select * from metrics.latest"[/].',
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+
+class Format(StrEnum):
+    """How `query` prints."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class _Globals:
+    home: Path | None = None
+    sources: str | None = None
+
+
+@app.callback()
+def _options(
+    home: Annotated[
+        Path | None, typer.Option(help="Folder that holds all a run writes [WAREHOUSE_HOME, ./data].")
+    ] = None,
+    sources: Annotated[
+        str | None, typer.Option(help="'live' or 'recorded:<folder>' [WAREHOUSE_SOURCES, live].")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step to standard error.")] = False,  # noqa: FBT002
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    _Globals.home, _Globals.sources = home, sources
+
+
+def _settings() -> Settings:
+    settings = Settings.from_environment()
+    if _Globals.home is not None:
+        settings = replace(settings, home=_Globals.home)
+    if _Globals.sources is not None:
+        settings = replace(settings, sources=_Globals.sources)
+    return settings
+
+
+def _tell(line: str) -> None:
+    err.print(f"  {line}", style="dim", markup=False, highlight=False)
+
+
+def _run(verb: Callable[..., Any], *arguments: object, **options: object) -> None:
+    """Run a verb with a spinner and print its one line."""
+    with err.status(verb.__name__):
+        result = verb(*arguments, settings=_settings(), progress=_tell, **options)
+    out.print(str(result), markup=False, highlight=False)
+
+
+@app.command()
+def land(
+    source: Annotated[str, typer.Argument(help="Source code, such as 'sec'; all sources when left out.")] = "",
+    table: Annotated[str, typer.Argument(help="Table, such as 'company_facts'; all of the source when left out.")] = "",
+    *,
+    refetch: Annotated[bool, typer.Option(help="Ask again also for years that no longer change.")] = False,
+) -> None:
+    """Fetch what is due, keep the bytes, and land what changed as typed Parquet."""
+    from warehouse import pipeline, sources
+
+    wanted = [
+        (s.code, t.name)
+        for s, t in sources.tables()
+        if (not source or s.code == source) and (not table or t.name == table)
+    ]
+    if not wanted:
+        sources.find(source, table or "(any)")
+    failures = 0
+    for code, name in wanted:
+        try:
+            _run(pipeline.land, code, name, refetch=refetch)
+        except NothingNew as outcome:
+            out.print(str(outcome), markup=False, highlight=False)
+        except WarehouseError as error:
+            failures += 1
+            _explain(error)
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def load(
+    *,
+    retry_held_back: Annotated[bool, typer.Option(help="Judge again what a gate held back, as after a fix.")] = False,
+) -> None:
+    """Fill `incoming` with every landed file that `raw` does not have."""
+    from warehouse import pipeline
+
+    _run(pipeline.load, retry_held_back=retry_held_back)
+
+
+@app.command()
+def validate() -> None:
+    """Judge `incoming` with Great Expectations; promote what passes, hold the rest back."""
+    from warehouse import pipeline
+
+    _run(pipeline.validate)
+
+
+@app.command()
+def build() -> None:
+    """Transform `raw` into marts and metrics with dbt, and run dbt's tests."""
+    from warehouse import pipeline
+
+    _run(pipeline.build)
+
+
+@app.command()
+def check() -> None:
+    """Judge marts and metrics as they would go out; needed before `publish`."""
+    from warehouse import pipeline
+
+    _run(pipeline.check)
+
+
+@app.command()
+def publish() -> None:
+    """Publish what `check` let through as a new release and make it current."""
+    from warehouse import pipeline
+
+    _run(pipeline.publish)
+
+
+@app.command()
+def run() -> None:
+    """Do all of it in one process, without Airflow."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from warehouse import pipeline, report, sources
+
+    settings = _settings()
+    total = len(sources.tables()) + 5
+    last = ""
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err
+    ) as bar:
+        task = bar.add_task("starting", total=total)
+        for step in pipeline.steps(settings, lambda line: bar.update(task, description=line[:70].replace("[", "("))):
+            style = {"done": "green", "nothing new": "dim", "unavailable": "yellow", "failed": "red"}[step.outcome]
+            bar.console.print(
+                f"{step.name:32} [{style}]{step.outcome:12}[/] {step.rows:>9,} rows {step.seconds:6.1f} s"
+            )
+            if step.outcome in {"unavailable", "failed"}:
+                bar.console.print(f"    {step.detail}", markup=False, highlight=False)
+            bar.advance(task)
+            last = step.outcome
+    if last == "nothing new":
+        out.print("Nothing changed; nothing was published.")
+    else:
+        report.print_release(settings, out)
+
+
+@app.command()
+def demo() -> None:
+    """Run the main job for real under Airflow's own scheduler, on the recorded sample, in a home of its own."""
+    from warehouse.demo import demo as run_demo
+
+    run_demo(_settings(), out)
+
+
+@app.command()
+def status() -> None:
+    """Show what is published, how fresh every table is, and what is held back."""
+    from warehouse import report
+
+    report.print_status(_settings(), out)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over marts, metrics or ops.")],
+    *,
+    style: Annotated[Format, typer.Option("--format", "-f", help="How to print.")] = Format.table,
+    limit: Annotated[int, typer.Option(help="Rows to print in a table; csv and json print all.")] = 100,
+) -> None:
+    """Ask the current release, read-only: "select * from metrics.as_of(date '2025-02-26') where entity_id = 'NVDA'"."""
+    import duckdb
+
+    from warehouse.querying import guard
+    from warehouse.release import connect
+
+    connection = connect(_settings().home)
+    try:
+        cursor = connection.execute(guard(connection, sql))
+        names = [column[0] for column in cursor.description or []]
+        rows = cursor.fetchall()
+    except duckdb.Error as error:
+        raise ConfigurationError("The query failed", got=str(error)) from error
+    finally:
+        connection.close()
+    if style is Format.csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerows([names, *rows])
+    elif style is Format.json:
+        for row in rows:
+            sys.stdout.write(json.dumps(dict(zip(names, row, strict=True)), default=str) + "\n")
+    else:
+        grid = Grid(*names)
+        for row in rows[:limit]:
+            grid.add_row(*("" if value is None else str(value) for value in row))
+        out.print(grid)
+        shown = f" (first {limit} shown)" if len(rows) > limit else ""
+        out.print(f"{len(rows):,} row(s){shown}", style="dim")
+
+
+@app.command()
+def releases() -> None:
+    """List the releases, newest last; the current one is marked."""
+    from warehouse import report
+
+    report.print_releases(_settings(), out)
+
+
+@app.command()
+def rollback(
+    to: Annotated[str | None, typer.Argument(help="Release to make current; the one before it when left out.")] = None,
+) -> None:
+    """Point `current` back at an earlier release; nothing is deleted."""
+    from warehouse import release
+
+    found = release.rollback(_settings(), to)
+    out.print(f"current is now {found.id} in {found.path}", markup=False, highlight=False)
+
+
+@app.command()
+def verify(
+    release_id: Annotated[str | None, typer.Argument(help="Release; the current one when left out.")] = None,
+) -> None:
+    """Compare a release's files with the checksums in its manifest."""
+    from warehouse import release
+
+    settings = _settings()
+    known = {r.id: r for r in release.releases(settings)}
+    chosen = release.current(settings) if release_id is None else known.get(release_id)
+    if chosen is None:
+        raise ConfigurationError(
+            f"There is no release {release_id}", expected=f"one of {', '.join(known)}", got=release_id
+        )
+    problems = release.verify(chosen)
+    for problem in problems:
+        err.print(problem, style="red", markup=False)
+    if problems:
+        raise typer.Exit(1)
+    out.print(f"{chosen.id}: {len(chosen.manifest['files'])} files are as published.")
+
+
+@app.command()
+def replay() -> None:
+    """Rebuild landing and raw from the archive alone; build, check and publish come after."""
+    from warehouse import pipeline
+
+    _run(pipeline.replay)
+
+
+@app.command()
+def record(
+    source: Annotated[str, typer.Argument(help="Source code, such as 'sec'.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the recording; made when it is not there.")],
+) -> None:
+    """Write a source's live responses as a recording, without credentials, for tests and for `recorded:`."""
+    from warehouse import pipeline
+
+    _run(pipeline.record, source, folder)
+
+
+@app.command("check-live")
+def check_live(
+    source: Annotated[str | None, typer.Argument(help="Source code; every source when left out.")] = None,
+) -> None:
+    """Ask every endpoint live for its newest partition and cast the answer; nothing is kept."""
+    from warehouse import pipeline
+
+    failures = 0
+    for found in pipeline.check_live(source, _settings()):
+        mark, style = ("ok", "green") if found.passed else ("WRONG", "red")
+        out.print(f"[{style}]{mark:5}[/] {found.table:30} {found.seconds:5.1f} s ", end="", highlight=False)
+        out.print(found.detail, markup=False, highlight=False)
+        failures += not found.passed
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def generate(
+    *,
+    check_only: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")] = False,
+) -> None:
+    """Write what derives from the contracts: dbt sources, doc blocks and the catalogue."""
+    from warehouse import catalogue
+
+    project = _settings().project
+    changed = catalogue.stale(project) if check_only else catalogue.write(project)
+    for path in changed:
+        out.print(f"{'stale' if check_only else 'wrote'} {path.relative_to(project)}", highlight=False)
+    if check_only and changed:
+        err.print("Run `make generate` and commit what it writes.", style="red")
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is wrong with this installation and what to type."""
+    from warehouse.doctor import examine
+
+    problems = 0
+    for finding in examine(_settings()):
+        mark, style = {"ok": ("ok  ", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "red")}[finding.state]
+        out.print(f"[{style}]{mark:5}[/] {finding.what}", highlight=False)
+        if finding.remedy:
+            out.print(f"      {finding.remedy}", style="dim", markup=False, highlight=False)
+        problems += finding.state == "wrong"
+    if problems:
+        raise typer.Exit(1)
+
+
+def _explain(error: WarehouseError) -> None:
+    err.print(f"{type(error).__name__}: {error}", style="red", markup=False, highlight=False)
+
+
+def main() -> None:
+    """Run the command; an error of ours is explained, any other keeps its traceback."""
+    try:
+        app()
+    except NothingNew as outcome:
+        out.print(str(outcome), markup=False, highlight=False)
+    except WarehouseError as error:
+        _explain(error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What is wrong with this installation, and what to type."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Literal
+
+from warehouse import clock, release
+from warehouse.errors import NoRelease, WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from warehouse.settings import Settings
+
+_FREE_GB = 5
+_PINS = {"duckdb": "1.5.5", "dbt-core": "1.11.", "apache-airflow": "3.3.", "great-expectations": "1.24."}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    state: Literal["ok", "note", "wrong"]
+    what: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for everything that has to be right; each carries what to type when it is not."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _packages,
+        _home,
+        _transport,
+        _lock,
+        _generated,
+        _release,
+    )
+    for check in checks:
+        yield from check(settings)
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    found = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+    if (3, 11) <= sys.version_info < (3, 13):
+        yield Finding(state="ok", what=found)
+    else:
+        yield Finding(state="wrong", what=f"{found}; 3.11 or 3.12 is needed", remedy="Install one, then `make setup`.")
+
+
+def _packages(_: Settings) -> Iterator[Finding]:
+    for name, wanted in _PINS.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            yield Finding(state="wrong", what=f"{name} is not installed", remedy="make setup")
+            continue
+        if found.startswith(wanted):
+            yield Finding(state="ok", what=f"{name} {found}")
+        else:
+            yield Finding(state="wrong", what=f"{name} is {found}, the lock says {wanted}", remedy="make setup")
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    parent = next(p for p in (settings.home.resolve(), *settings.home.resolve().parents) if p.exists())
+    if not os.access(parent, os.W_OK):
+        yield Finding(
+            state="wrong", what=f"{parent} cannot be written", remedy="Set WAREHOUSE_HOME to a folder you own."
+        )
+        return
+    free = shutil.disk_usage(parent).free / 1e9
+    state: Literal["ok", "note"] = "ok" if free >= _FREE_GB else "note"
+    yield Finding(
+        state=state,
+        what=f"home {settings.home}, {free:.0f} GB free",
+        remedy="" if state == "ok" else f"Free some: {_FREE_GB} GB are enough for a year.",
+    )
+
+
+def _transport(settings: Settings) -> Iterator[Finding]:
+    try:
+        now = clock.now(settings)
+    except WarehouseError as error:
+        yield Finding(state="wrong", what=str(error))
+        return
+    yield Finding(state="ok", what=f"sources {settings.sources}, clock {now:%Y-%m-%d %H:%M} UTC")
+    if settings.sources == "live" and "@" not in (settings.contact or ""):
+        yield Finding(
+            state="wrong",
+            what="WAREHOUSE_CONTACT is missing, so publishers cannot be asked",
+            remedy="echo \"WAREHOUSE_CONTACT='Your Name you@example.org'\" >> .env",
+        )
+
+
+def _lock(settings: Settings) -> Iterator[Finding]:
+    note = settings.home / "builder.lock.json"
+    if note.is_file():
+        yield Finding(
+            state="note",
+            what=f"a builder is at work, or was killed: {note.read_text()}",
+            remedy="If that process is gone, the lock is free already; the next run removes the note.",
+        )
+
+
+def _generated(settings: Settings) -> Iterator[Finding]:
+    from warehouse import catalogue
+
+    stale = catalogue.stale(settings.project)
+    if stale:
+        yield Finding(state="wrong", what=f"{len(stale)} generated file(s) are stale", remedy="make generate")
+    else:
+        yield Finding(state="ok", what="generated files are fresh")
+
+
+def _release(settings: Settings) -> Iterator[Finding]:
+    try:
+        found = release.current(settings)
+    except NoRelease as error:
+        yield Finding(state="note", what=str(error))
+        return
+    problems = release.verify(found)
+    if problems:
+        yield Finding(
+            state="wrong",
+            what=f"{found.id}: {'; '.join(problems[:3])}",
+            remedy="drypowder rollback",
+        )
+    else:
+        yield Finding(state="ok", what=f"{found}, checksums right")
+    with release.connect(settings.home) as connection:
+        connection.execute("select count(*) from metrics.metric_observations")

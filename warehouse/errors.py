@@ -1,0 +1,59 @@
+"""What can go wrong, one class per consequence: who catches it decides by class, never by text."""
+
+
+class WarehouseError(Exception):
+    """Base of everything we raise on purpose: what happened, expected, got, and what to do."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: object = None,
+        got: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        """Compose a message of up to four parts; parts that are None are left out."""
+        self.what, self.expected, self.got, self.remedy = what, expected, got, remedy
+        parts = [what]
+        if expected is not None:
+            parts.append(f"expected {expected}")
+        if got is not None:
+            parts.append(f"got {got}")
+        message = "; ".join(parts) + "."
+        super().__init__(f"{message} {remedy}" if remedy else message)
+
+
+class ConfigurationError(WarehouseError):
+    """The installation or its settings are wrong; nothing was done."""
+
+
+class SourceUnavailable(WarehouseError):
+    """A publisher did not answer, or not with data. Worth another try later."""
+
+
+class NotRecorded(SourceUnavailable):
+    """The recorded transport holds no such URL. Another try gives the same answer."""
+
+
+class ContractViolation(WarehouseError):
+    """A payload is not what its table's contract promises. The bytes are kept; the rows are refused."""
+
+
+class GateClosed(WarehouseError):
+    """A critical expectation failed: the rows or the release are held back."""
+
+
+class NothingNew(WarehouseError):
+    """There was nothing to do, which is an outcome and not a failure."""
+
+
+class BuilderBusy(WarehouseError):
+    """Another process holds the builder's lock."""
+
+
+class UnsafeQuery(WarehouseError):
+    """A query typed by a user is more than one SELECT over the release."""
+
+
+class NoRelease(WarehouseError):
+    """There is no release to read, or not the one that was asked for."""

@@ -1,0 +1,949 @@
+"""The verbs. Airflow tasks, the command line and tests all call these; none of them knows the others.
+
+Every verb can be run again: what is done already is not done twice, and says so with NothingNew.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+from warehouse import clock, landing, sources
+from warehouse import release as releases
+from warehouse.archive import Archive, Fetch
+from warehouse.errors import (
+    ConfigurationError,
+    ContractViolation,
+    GateClosed,
+    NoRelease,
+    NothingNew,
+    NotRecorded,
+    SourceUnavailable,
+    WarehouseError,
+)
+from warehouse.http import Client, transport
+from warehouse.locking import builder_lock
+from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from warehouse.contract import Partition, Source, Table
+    from warehouse.http import Transport
+    from warehouse.release import Release
+    from warehouse.validation import Verdict
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+"""Told one line whenever something a person would want to see has happened."""
+
+CHECKS = "checks.json"
+"""What the last release check found, for `publish`: it is removed by every new build."""
+
+
+def _settings(settings: Settings | None) -> Settings:
+    """Return the settings, having seen to it that the home is not another transport's."""
+    settings = settings or Settings.from_environment()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    kind = settings.sources.partition(":")[0]
+    note = settings.home / "home.json"
+    if not note.exists():
+        note.write_text(json.dumps({"transport": kind}))
+    remembered = json.loads(note.read_text())["transport"]
+    if remembered != kind:
+        raise ConfigurationError(
+            f"The home {settings.home} belongs to another transport",
+            expected=f"WAREHOUSE_SOURCES of kind {remembered!r}, as in its first run",
+            got=repr(settings.sources),
+            remedy="Set WAREHOUSE_HOME to another folder: recorded and live figures never share one.",
+        )
+    return settings
+
+
+def _say(progress: Progress | None, line: str) -> None:
+    log.info(line)
+    if progress:
+        progress(line)
+
+
+def _run_id(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
+
+
+# ---------------------------------------------------------------------------------------------------------- land
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """What became of a table's partitions."""
+
+    source: str
+    table: str
+    rows: int
+    files: int
+    unchanged: int
+    unavailable: tuple[str, ...]
+    refused: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        parts = [f"{self.rows:,} rows in {self.files} file(s)", f"{self.unchanged} unchanged"]
+        if self.unavailable:
+            parts.append(f"{len(self.unavailable)} unavailable")
+        if self.refused:
+            parts.append(f"{len(self.refused)} REFUSED")
+        return f"{self.source}.{self.table}: {', '.join(parts)} ({self.seconds:.1f} s)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """What became of one partition."""
+
+    partition: str
+    outcome: Literal["landed", "unchanged", "unavailable", "refused"]
+    rows: int = 0
+    error: WarehouseError | None = None
+
+
+def land(
+    source: str,
+    table: str,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    refetch: bool = False,
+    using: Transport | None = None,
+) -> Landed:
+    """Fetch a table's partitions, keep the bytes, and land what changed.
+
+    A partition that is not to be had or is refused leaves the others alone. `refetch` also asks again for partitions
+    whose content no longer changes. `using` replaces the transport that the settings name.
+
+    Raises:
+        NothingNew: every partition that answered was as we have it.
+        SourceUnavailable: no partition answered, and trying again may help.
+        NotRecorded: no partition is in the recording.
+        ContractViolation: nothing landed, and at least one payload was refused.
+    """
+    started = time.monotonic()
+    settings = _settings(settings)
+    declared_source, declared = sources.find(source, table)
+    now = clock.now(settings)
+    _refuse_unproven(settings, declared_source, declared)
+    link = using or transport(settings)
+    archive = Archive(settings.archive)
+    wanted = [
+        p
+        for p in declared.partitions(now)
+        if refetch or not p.closed or not _has_landed(settings, archive, source, table, p.key)
+    ]
+
+    def attempt(partition: Partition) -> _Attempt:
+        done = _land_partition(settings, archive, link, declared_source, declared, partition)
+        detail = f": {done.error}" if done.error else f", {done.rows:,} rows" if done.rows else ""
+        _say(progress, f"{source}.{table} {partition.key} {done.outcome}{detail}")
+        return done
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        attempts = list(pool.map(attempt, wanted))
+    result = Landed(
+        source=source,
+        table=table,
+        rows=sum(a.rows for a in attempts),
+        files=sum(a.outcome == "landed" for a in attempts),
+        unchanged=sum(a.outcome == "unchanged" for a in attempts),
+        unavailable=tuple(a.partition for a in attempts if a.outcome == "unavailable"),
+        refused=tuple(a.partition for a in attempts if a.outcome == "refused"),
+        seconds=time.monotonic() - started,
+    )
+    if not result.files:
+        raise _why_nothing_landed(result, attempts)
+    return result
+
+
+def _refuse_unproven(settings: Settings, source: Source, table: Table) -> None:
+    """Land nothing live through a parser that has seen only documentation, before it has passed a live check here."""
+    if settings.sources != "live" or table.proven != "documented":
+        return
+    if f"{source.code}.{table.name}" not in _live_checks(settings):
+        raise ConfigurationError(
+            f"The parser of {source.code}.{table.name} was written to documentation and has seen no real response",
+            expected="a live check that passed on this machine",
+            got="none",
+            remedy=f"Run `drypowder check-live {source.code}` once.",
+        )
+
+
+def _live_checks(settings: Settings) -> dict[str, str]:
+    note = settings.home / "live-checks.json"
+    return dict(json.loads(note.read_text())) if note.is_file() else {}
+
+
+def _has_landed(settings: Settings, archive: Archive, source: str, table: str, partition: str) -> bool:
+    latest = archive.latest(source, table, partition)
+    return latest is not None and _landing_with(settings, latest)
+
+
+def _landing_with(settings: Settings, fetch: Fetch) -> bool:
+    """Whether the same bytes of the same partition have landed, at whatever instant."""
+    return any(landing.path_of(settings, fetch).parent.glob(f"*-{fetch.digest}.parquet"))
+
+
+def _land_partition(
+    settings: Settings,
+    archive: Archive,
+    link: Transport,
+    source: Source,
+    table: Table,
+    partition: Partition,
+) -> _Attempt:
+    client = Client(link, source.requests_per_second)
+    latest = archive.latest(source.code, table.name, partition.key)
+    try:
+        responses = list(partition.fetch(client))
+    except SourceUnavailable as error:
+        if client.seen:
+            seen = Fetch.of(source.code, table.name, partition.key, table.licence.name, client.seen)
+            archive.keep(seen, [r.body for r in client.seen], usable=False)
+        return _Attempt(partition=partition.key, outcome="unavailable", error=error)
+    fetch = Fetch.of(source.code, table.name, partition.key, table.licence.name, responses)
+    archive.keep(fetch, [r.body for r in responses])
+    if latest is not None and latest.digest == fetch.digest and _landing_with(settings, fetch):
+        return _Attempt(partition=partition.key, outcome="unchanged")
+    try:
+        landed = landing.land(settings, table, fetch, responses)
+    except ContractViolation as error:
+        landing.refuse(settings, fetch, error)
+        return _Attempt(partition=partition.key, outcome="refused", error=error)
+    return _Attempt(partition=partition.key, outcome="landed", rows=landed.rows)
+
+
+def _why_nothing_landed(result: Landed, attempts: Sequence[_Attempt]) -> WarehouseError:
+    """Return the one outcome of a table none of whose partitions landed; the worst one wins."""
+    name = f"{result.source}.{result.table}"
+    refused = next((a.error for a in attempts if a.outcome == "refused"), None)
+    if refused:
+        return refused
+    away = [a.error for a in attempts if a.outcome == "unavailable"]
+    lasting = [e for e in away if not isinstance(e, NotRecorded)]
+    if lasting and lasting[0]:
+        return lasting[0]
+    if away and not result.unchanged and away[0]:
+        return away[0]
+    missing = f" and {len(away)} not in the recording" if away else ""
+    return NothingNew(f"{name}: nothing new, {result.unchanged} partition(s) unchanged{missing}")
+
+
+# ---------------------------------------------------------------------------------------------------------- load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What waits for its gate."""
+
+    rows: int
+    files: int
+    tables: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"incoming: {self.rows:,} rows, {self.files} file(s), {len(self.tables)} table(s) ({self.seconds:.1f} s)"
+
+
+def load(
+    settings: Settings | None = None, progress: Progress | None = None, *, retry_held_back: bool = False
+) -> Loaded:
+    """Fill `incoming` with every landed file that `raw` does not have.
+
+    `retry_held_back` judges again what a gate held back, as after a fix.
+
+    Raises:
+        NothingNew: no file is pending, and what `raw` holds has been published.
+    """
+    from warehouse import loading
+
+    started = time.monotonic()
+    settings = _settings(settings)
+    rows, files = 0, 0
+    filled: list[str] = []
+    with builder_lock(settings, "load"), loading.open_warehouse(settings) as connection:
+        if retry_held_back:
+            connection.execute("delete from ops.held_back where border = 'incoming'")
+        refused = loading.note_refusals(connection, settings, clock.now(settings))
+        for source, table in sources.tables():
+            waiting = loading.pending(connection, settings, source, table)
+            count = loading.fill_incoming(connection, source, table, waiting)
+            if waiting:
+                name = loading.identifier(source, table)
+                _say(progress, f"incoming.{name}: {count:,} rows of {len(waiting)} file(s)")
+                rows, files, filled = rows + count, files + len(waiting), [*filled, name]
+        unpublished = _is_unpublished(settings, connection)
+    if not files and not unpublished:
+        held = f"; {refused} payload(s) refused" if refused else ""
+        raise NothingNew(f"Nothing changed: no file is pending and all that was loaded is published{held}")
+    return Loaded(rows=rows, files=files, tables=tuple(filled), seconds=time.monotonic() - started)
+
+
+def _is_unpublished(settings: Settings, connection: Any) -> bool:  # noqa: ANN401  (DuckDB, not imported here)
+    """Whether what was loaded, or the logic applied to it, differs from the current release."""
+    loads = [row[0] for row in connection.execute("select fetch_id from ops.loads").fetchall()]
+    if not loads:
+        return False
+    try:
+        published = releases.current(settings).manifest["fingerprint"]
+    except NoRelease:
+        return True
+    return bool(published != releases.fingerprint(settings, loads))
+
+
+# ------------------------------------------------------------------------------------------------------ validate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """What passed its gate and what was held back."""
+
+    rows: int
+    promoted: tuple[str, ...]
+    held_back: tuple[str, ...]
+    warnings: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        held = f"; HELD BACK: {', '.join(self.held_back)}" if self.held_back else ""
+        return (
+            f"raw: {self.rows:,} new versions in {len(self.promoted)} table(s), "
+            f"{self.warnings} warning(s){held} ({self.seconds:.1f} s)"
+        )
+
+
+def validate(settings: Settings | None = None, progress: Progress | None = None) -> Validated:
+    """Judge `incoming` by its expectations; promote to `raw` what passes and hold the rest back.
+
+    A table that fails a critical expectation stops only itself: its last good rows stay.
+    """
+    from warehouse import loading
+
+    started = time.monotonic()
+    settings = _settings(settings)
+    now = clock.now(settings)
+    run_id = _run_id(now)
+    versions, warnings = 0, 0
+    promoted, held_back = [], []
+    with builder_lock(settings, "validate"):
+        with loading.open_warehouse(settings) as connection:
+            waiting = {
+                (source.code, table.name): (
+                    source,
+                    table,
+                    loading.pending(connection, settings, source, table),
+                )
+                for source, table in sources.tables()
+            }
+            filled = _incoming_tables(connection)
+        waiting = {
+            key: value
+            for key, value in waiting.items()
+            if value[2] and loading.identifier(value[0], value[1]) in filled
+        }
+        verdicts = _judge_incoming(settings, list(waiting)) if waiting else []
+        with loading.open_warehouse(settings) as connection:
+            _record(connection, run_id, "incoming", verdicts, now)
+            for verdict in verdicts:
+                source, table, files = next(
+                    v for v in waiting.values() if f"incoming.{loading.identifier(v[0], v[1])}" == verdict.table
+                )
+                fetches = [f.fetch for f in files]
+                name = f"{source.code}.{table.name}"
+                warnings += len(verdict.warnings)
+                for finding in verdict.warnings:
+                    _say(
+                        progress,
+                        f"warning {name}: {finding.expectation} {finding.column or ''} {finding.detail}",
+                    )
+                if verdict.passed:
+                    new, gone = loading.promote(connection, source, table, fetches, now)
+                    versions += new + gone
+                    promoted.append(name)
+                    _say(
+                        progress,
+                        f"raw.{loading.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)",
+                    )
+                else:
+                    reason = "; ".join(_in_words(f) for f in verdict.failures)
+                    loading.hold_back(
+                        connection, source, table, fetches, reason, [asdict(f) for f in verdict.failures], now
+                    )
+                    held_back.append(name)
+                    log.error("held back table=%s reason=%s", name, reason)
+                    _say(progress, f"HELD BACK {name}: {reason}")
+            loading.refresh_freshness(connection, settings, now)
+    return Validated(
+        rows=versions,
+        promoted=tuple(promoted),
+        held_back=tuple(held_back),
+        warnings=warnings,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _in_words(finding: Any) -> str:  # noqa: ANN401
+    where = f" on {finding.column}" if finding.column else ""
+    return f"{finding.expectation}{where}: {finding.detail or finding.observed}"
+
+
+def _incoming_tables(connection: Any) -> set[str]:  # noqa: ANN401
+    rows = connection.execute("select table_name from duckdb_tables() where schema_name = 'incoming'").fetchall()
+    return {row[0] for row in rows}
+
+
+def _judge_incoming(settings: Settings, keys: Iterable[tuple[str, str]]) -> list[Verdict]:
+    from expectations import incoming_suites
+    from warehouse.validation import judge
+
+    suites = incoming_suites()
+    return judge(
+        settings.warehouse,
+        [suites[key] for key in keys],
+        docs=settings.home / "quality" / "incoming",
+        title="Dry Powder: what came in",
+    )
+
+
+def _record(
+    connection: Any,  # noqa: ANN401
+    run_id: str,
+    border: str,
+    verdicts: Sequence[Verdict],
+    now: datetime,
+) -> None:
+    rows = [
+        (
+            run_id,
+            border,
+            f.suite,
+            f.table,
+            f.expectation,
+            f.column,
+            f.severity,
+            f.success,
+            f.observed,
+            f.unexpected_count,
+            f.row_count,
+            f.detail,
+            now,
+        )
+        for verdict in verdicts
+        for f in verdict.findings
+    ]
+    if rows:
+        connection.executemany("insert into ops.validations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+# --------------------------------------------------------------------------------------------------------- build
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What dbt did."""
+
+    models: int
+    tests: int
+    warnings: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of nodes, for a progress table."""
+        return self.models + self.tests
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"dbt: {self.models} models, {self.tests} tests, {self.warnings} warning(s) ({self.seconds:.1f} s)"
+
+
+def build(settings: Settings | None = None, progress: Progress | None = None) -> Built:
+    """Transform `raw` into marts and metrics with dbt, and run dbt's tests on them.
+
+    Raises:
+        GateClosed: a model or a test failed; the current release stays.
+        NothingNew: nothing has ever been loaded.
+    """
+    from warehouse import loading
+    from warehouse.transformation import run_dbt
+
+    started = time.monotonic()
+    settings = _settings(settings)
+    run_id = _run_id(clock.now(settings))
+    with builder_lock(settings, "build"):
+        (settings.home / CHECKS).unlink(missing_ok=True)
+        with loading.open_warehouse(settings) as connection:
+            row = connection.execute("select count(*) from ops.loads").fetchone()
+        if not row or not row[0]:
+            raise NothingNew("Nothing has been loaded, so there is nothing to build")
+        results = run_dbt(settings, run_id, "build", progress=progress)
+    tests = sum(r.node.startswith(("test.", "unit_test.")) for r in results)
+    return Built(
+        models=len(results) - tests,
+        tests=tests,
+        warnings=sum(r.status == "warn" for r in results),
+        seconds=time.monotonic() - started,
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What the release's gate found."""
+
+    expectations: int
+    warnings: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of expectations, for a progress table."""
+        return self.expectations
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"release gate: {self.expectations} expectations, {self.warnings} warning(s) ({self.seconds:.1f} s)"
+
+
+def check(settings: Settings | None = None, progress: Progress | None = None) -> Checked:
+    """Judge marts and metrics as they would go out.
+
+    Raises:
+        GateClosed: a critical expectation failed; yesterday's release stays, and the message names what failed.
+    """
+    from expectations.release import release_suites
+    from warehouse import loading
+    from warehouse.validation import judge
+
+    started = time.monotonic()
+    settings = _settings(settings)
+    now = clock.now(settings)
+    with builder_lock(settings, "check"):
+        try:
+            published = {name: entry["rows"] for name, entry in releases.current(settings).manifest["tables"].items()}
+        except NoRelease:
+            published = {}
+        verdicts = judge(
+            settings.warehouse,
+            release_suites(published, now),
+            docs=settings.home / "quality" / "release",
+            title="Dry Powder: what goes out",
+        )
+        with loading.open_warehouse(settings) as connection:
+            _record(connection, _run_id(now), "release", verdicts, now)
+        warnings = [f for v in verdicts for f in v.warnings]
+        for finding in warnings:
+            _say(progress, f"warning {finding.table}: {_in_words(finding)}")
+        failures = [f for v in verdicts for f in v.failures]
+        if failures:
+            named = "\n".join(f"  {f.table}: {_in_words(f)}" for f in failures)
+            raise GateClosed(
+                f"The release failed {len(failures)} critical expectation(s)\n{named}",
+                remedy=f"The current release stays. See {settings.home}/quality/release/index.html.",
+            )
+        summaries = [
+            {
+                "suite": v.suite,
+                "table": v.table,
+                "rows": v.row_count,
+                "expectations": len(v.findings),
+                "warnings": [_in_words(f) for f in v.warnings],
+            }
+            for v in verdicts
+        ]
+        (settings.home / CHECKS).write_text(json.dumps(summaries))
+    return Checked(
+        expectations=sum(len(v.findings) for v in verdicts),
+        warnings=len(warnings),
+        seconds=time.monotonic() - started,
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- publish
+
+
+def publish(settings: Settings | None = None, progress: Progress | None = None) -> Release:
+    """Publish what `check` let through as a new release and make it current.
+
+    Raises:
+        GateClosed: the last build has not been checked, or did not pass.
+        NothingNew: the current release already holds exactly this.
+    """
+    from warehouse import loading
+
+    settings = _settings(settings)
+    now = clock.now(settings)
+    with builder_lock(settings, "publish"):
+        checks = settings.home / CHECKS
+        if not checks.is_file():
+            raise GateClosed(
+                "The last build has not passed the release's gate",
+                expected=f"{checks}, which `drypowder check` writes",
+                got="none",
+                remedy="Run `drypowder build` and `drypowder check` first.",
+            )
+        with loading.open_warehouse(settings) as connection:
+            if not _is_unpublished(settings, connection):
+                raise NothingNew(f"Nothing changed since {releases.current(settings).id}, so nothing is published")
+            connection.execute("checkpoint")
+        started = time.monotonic()
+        published = releases.publish(settings, now=now, run_id=_run_id(now), verdicts=json.loads(checks.read_text()))
+    published = releases.Release(
+        id=published.id,
+        path=published.path,
+        manifest=published.manifest,
+        seconds=time.monotonic() - started,
+    )
+    _say(progress, f"published {published} in {published.path}")
+    return published
+
+
+# ----------------------------------------------------------------------------------------------------------- run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of `run` as it ended."""
+
+    name: str
+    outcome: Literal["done", "nothing new", "unavailable", "failed"]
+    detail: str
+    seconds: float
+    rows: int = 0
+    error: WarehouseError | None = field(default=None, repr=False)
+
+
+def steps(settings: Settings | None = None, progress: Progress | None = None) -> Iterator[Step]:
+    """Run everything in one process, yielding each step as it ends; a failed `land` does not stop the others.
+
+    Raises:
+        WarehouseError: a step after landing failed.
+    """
+    settings = _settings(settings)
+    for source, table in sources.tables():
+        yield _step(
+            f"land {source.code}.{table.name}",
+            partial(land, source.code, table.name, settings, progress),
+        )
+    for name, verb in (
+        ("load", load),
+        ("validate", validate),
+        ("build", build),
+        ("check", check),
+        ("publish", publish),
+    ):
+        step = _step(name, partial(verb, settings, progress))
+        yield step
+        if step.outcome == "nothing new":
+            return
+        if step.error:
+            raise step.error
+
+
+def _step(name: str, verb: Callable[[], Any]) -> Step:
+    started = time.monotonic()
+    try:
+        result = verb()
+    except NothingNew as outcome:
+        return Step(name=name, outcome="nothing new", detail=str(outcome), seconds=time.monotonic() - started)
+    except SourceUnavailable as error:
+        return Step(
+            name=name,
+            outcome="unavailable",
+            detail=str(error),
+            seconds=time.monotonic() - started,
+            error=error,
+        )
+    except WarehouseError as error:
+        return Step(name=name, outcome="failed", detail=str(error), seconds=time.monotonic() - started, error=error)
+    return Step(
+        name=name,
+        outcome="done",
+        detail=str(result),
+        seconds=time.monotonic() - started,
+        rows=result.rows,
+    )
+
+
+def run(settings: Settings | None = None, progress: Progress | None = None) -> Release:
+    """Land, load, validate, build, check and publish in one process.
+
+    Raises:
+        NothingNew: the current release already holds all there is.
+    """
+    settings = _settings(settings)
+    last: Step | None = None
+    for last in steps(settings, progress):
+        _say(progress, f"{last.name}: {last.outcome}, {last.detail}")
+    if last and last.outcome == "nothing new":
+        raise NothingNew(last.detail)
+    return releases.current(settings)
+
+
+# -------------------------------------------------------------------------------------- replay, maintain, status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What was rebuilt from the archive."""
+
+    files: int
+    rows: int
+    refused: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"replayed {self.files} fetch(es), {self.rows:,} rows, {self.refused} refused ({self.seconds:.1f} s)"
+
+
+def replay(settings: Settings | None = None, progress: Progress | None = None) -> Replayed:
+    """Rebuild landing and `raw` from the archive alone, as if every fetch came in again in its order.
+
+    The builder's file is set aside under its own name with `.before-replay` and put back if the replay fails.
+    Releases are left alone; `build`, `check` and `publish` come after.
+    """
+    from warehouse import loading
+
+    started = time.monotonic()
+    settings = _settings(settings)
+    files = rows = refused = 0
+    with builder_lock(settings, "replay"), _set_aside(settings.warehouse, settings.landing, settings.refused):
+        for source, table in sources.tables():
+            again = _land_again(settings, source, table)
+            files, rows, refused = files + again[0], rows + again[1], refused + again[2]
+            _say(progress, f"landed again: {source.code}.{table.name}, {again[1]:,} rows of {again[0]} fetch(es)")
+        with loading.open_warehouse(settings):
+            pass  # an empty warehouse with its tables, also when the archive is empty
+    if files:
+        load(settings, progress)
+        validate(settings, progress)
+    return Replayed(files=files, rows=rows, refused=refused, seconds=time.monotonic() - started)
+
+
+def _land_again(settings: Settings, source: Source, table: Table) -> tuple[int, int, int]:
+    """Land every archived fetch of a table that differs from the one before; return files, rows and refusals."""
+    archive = Archive(settings.archive)
+    last: dict[str, str] = {}
+    files = rows = refused = 0
+    for fetch in archive.fetches(source.code, table.name):
+        if last.get(fetch.partition) == fetch.digest:
+            continue  # the publisher gave the same bytes again
+        last[fetch.partition] = fetch.digest
+        try:
+            landed = landing.land(settings, table, fetch, archive.responses(fetch))
+        except ContractViolation as error:
+            landing.refuse(settings, fetch, error)
+            refused += 1
+            continue
+        files, rows = files + 1, rows + landed.rows
+    return files, rows, refused
+
+
+@contextmanager
+def _set_aside(*paths: Path) -> Iterator[None]:
+    """Rename paths out of the way; put them back if what is done meanwhile fails, delete them otherwise."""
+    aside = {path: path.with_name(path.name + ".before-replay") for path in paths}
+    for path, backup in aside.items():
+        _remove(backup)
+        if path.exists():
+            path.rename(backup)
+    try:
+        yield
+    except BaseException:
+        for path, backup in aside.items():
+            if backup.exists():
+                _remove(path)
+                backup.rename(path)
+        raise
+    for backup in aside.values():
+        _remove(backup)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintained:
+    """What was tidied."""
+
+    removed: int
+    bytes_before: int
+    bytes_after: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of leftovers removed."""
+        return self.removed
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"removed {self.removed} leftover(s); warehouse.duckdb {self.bytes_before:,} -> {self.bytes_after:,} bytes "
+            f"({self.seconds:.1f} s)"
+        )
+
+
+def maintain(settings: Settings | None = None, progress: Progress | None = None) -> Maintained:
+    """Remove what killed processes left, and let DuckDB reclaim space."""
+    from warehouse import loading
+
+    started = time.monotonic()
+    settings = _settings(settings)
+    with builder_lock(settings, "maintain"):
+        removed = releases.remove_unfinished(settings)
+        for folder in (settings.archive, settings.landing, settings.refused):
+            for partial in folder.rglob(".*.partial"):
+                partial.unlink()
+                removed += 1
+        before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
+        with loading.open_warehouse(settings) as connection:
+            connection.execute("checkpoint")
+        after = settings.warehouse.stat().st_size
+    result = Maintained(removed=removed, bytes_before=before, bytes_after=after, seconds=time.monotonic() - started)
+    _say(progress, str(result))
+    return result
+
+
+# ---------------------------------------------------------------------------------------------------- check live
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveCheck:
+    """Whether one table's endpoint answers today with what its contract promises."""
+
+    table: str
+    passed: bool
+    detail: str
+    seconds: float
+
+
+def check_live(
+    source: str | None = None, settings: Settings | None = None, *, using: Transport | None = None
+) -> Iterator[LiveCheck]:
+    """Ask every endpoint (or one source's) for its newest partition, live, and cast the answer; nothing is kept.
+
+    A pass is remembered in the home: it unlocks tables whose parser was proven on documentation only.
+    """
+    from tempfile import TemporaryDirectory
+
+    from warehouse.http import LiveTransport
+
+    settings = settings or Settings.from_environment()
+    if source and source not in sources.sources():
+        raise ConfigurationError(
+            f"There is no source {source!r}", expected=f"one of {', '.join(sources.sources())}", got=repr(source)
+        )
+    link = using or LiveTransport(settings)
+    for declared_source, table in sources.tables():
+        if source and declared_source.code != source:
+            continue
+        name = f"{declared_source.code}.{table.name}"
+        started = time.monotonic()
+        with TemporaryDirectory(prefix="drypowder-live-") as scratch:
+            elsewhere = replace(settings, home=Path(scratch))
+            newest = table.partitions(clock.now(settings))[-1]
+            done = _land_partition(elsewhere, Archive(elsewhere.archive), link, declared_source, table, newest)
+        passed = done.outcome == "landed"
+        if passed:
+            settings.home.mkdir(parents=True, exist_ok=True)
+            passes = {**_live_checks(settings), name: clock.now(settings).isoformat()}
+            (settings.home / "live-checks.json").write_text(json.dumps(passes, indent=1))
+        yield LiveCheck(
+            table=name,
+            passed=passed,
+            detail=f"{done.rows:,} rows of {newest.key}" if passed else f"{newest.key}: {done.error}",
+            seconds=time.monotonic() - started,
+        )
+
+
+# -------------------------------------------------------------------------------------------------------- record
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingMade:
+    """What was written to a recording."""
+
+    responses: int
+    unavailable: tuple[str, ...]
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of responses."""
+        return self.responses
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        missing = f"; unavailable: {', '.join(self.unavailable)}" if self.unavailable else ""
+        return f"recorded {self.responses} response(s){missing} ({self.seconds:.1f} s)"
+
+
+def record(
+    source: str,
+    folder: Path,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    using: Transport | None = None,
+) -> RecordingMade:
+    """Ask a source for everything, live, and write its responses as a recording; credentials stay out of it.
+
+    Raises:
+        SourceUnavailable: not one partition answered.
+    """
+    from warehouse import recording
+    from warehouse.http import LiveTransport
+
+    started = time.monotonic()
+    settings = settings or Settings.from_environment()
+    if source not in sources.sources():
+        raise ConfigurationError(
+            f"There is no source {source!r}", expected=f"one of {', '.join(sources.sources())}", got=repr(source)
+        )
+    declared = sources.sources()[source]
+    link = using or LiveTransport(settings)
+    count, unavailable, last = 0, [], None
+    for table in declared.tables:
+        for partition in table.partitions(clock.now(settings)):
+            client = Client(link, declared.requests_per_second)
+            try:
+                responses = list(partition.fetch(client))
+            except SourceUnavailable as error:
+                unavailable.append(f"{table.name}/{partition.key}")
+                last = error
+                continue
+            for response in responses:
+                recording.append(folder, response)
+                count += 1
+            _say(progress, f"{source}.{table.name} {partition.key}: {len(responses)} response(s)")
+    if not count and last:
+        raise last
+    return RecordingMade(responses=count, unavailable=tuple(unavailable), seconds=time.monotonic() - started)

@@ -1,0 +1,352 @@
+"""Releases: immutable folders that readers open, swapped in by one symbolic link. Two doors: publish and connect."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from warehouse import sources
+from warehouse.errors import ConfigurationError, NoRelease
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+    from warehouse.settings import Settings
+
+MANIFEST = "manifest.json"
+SCHEMAS = ("marts", "metrics", "ops")
+"""What a release holds. Parquet is written of the first two."""
+HARDENED = {
+    "enable_external_access": False,
+    "lock_configuration": True,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+_ENGINES = ("duckdb", "dbt-core", "dbt-duckdb", "great-expectations", "apache-airflow", "drypowder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One published release."""
+
+    id: str
+    path: Path
+    manifest: Mapping[str, Any]
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows over all its tables."""
+        return sum(t["rows"] for t in self.manifest["tables"].values())
+
+    def __str__(self) -> str:
+        """Say which release it is and how large."""
+        return f"release {self.id}: {len(self.manifest['tables'])} tables, {self.rows:,} rows"
+
+
+def fingerprint(settings: Settings, loads: Sequence[str]) -> str:
+    """Return a digest of all a release's content depends on: what was loaded and the logic applied to it.
+
+    Two builds with the same fingerprint give the same tables, so the second need not be published.
+    """
+    digest = hashlib.sha256("\n".join(sorted(loads)).encode())
+    logic = [
+        p
+        for folder, patterns in (
+            (settings.dbt_project, ("*.sql", "*.yml", "*.csv")),
+            (Path(__file__).parent / "sources", ("*.py",)),
+        )
+        for pattern in patterns
+        for p in sorted(folder.rglob(pattern))
+        if not {"target", "logs", "dbt_packages"} & set(p.relative_to(folder).parts)
+    ]
+    for path in logic:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def releases(settings: Settings) -> list[Release]:
+    """Return every finished release, oldest first."""
+    found = []
+    for path in settings.releases.glob("[0-9]*"):
+        if (path / MANIFEST).is_file():
+            manifest = json.loads((path / MANIFEST).read_text())
+            found.append(Release(id=manifest["id"], path=path, manifest=manifest))
+    return sorted(found, key=lambda r: (r.manifest["created_at"], r.path.stat().st_mtime_ns))
+
+
+def current(settings: Settings) -> Release:
+    """Return the release that readers see.
+
+    Raises:
+        NoRelease: nothing has been published in this home yet.
+    """
+    if not settings.current.exists():
+        raise NoRelease(
+            f"{settings.home} has no release",
+            expected=f"a link {settings.current}",
+            got="none",
+            remedy="Run `make demo`, or `drypowder run` after setting WAREHOUSE_SOURCES.",
+        )
+    path = settings.current.resolve()
+    manifest = json.loads((path / MANIFEST).read_text())
+    return Release(id=manifest["id"], path=path, manifest=manifest)
+
+
+def connect(home: Path | str | None = None) -> duckdb.DuckDBPyConnection:
+    """Open the current release read-only and hardened; the connection sees that release for all its life.
+
+    `home` is the folder that holds `current` (default: WAREHOUSE_HOME, then ./data). Needs duckdb alone.
+
+    Raises:
+        NoRelease: there is none.
+    """
+    import duckdb
+
+    from warehouse.settings import Settings
+
+    settings = Settings.from_environment() if home is None else Settings(home=Path(home))
+    found = current(settings)
+    return duckdb.connect(str(found.path / "warehouse.duckdb"), read_only=True, config=dict(HARDENED))
+
+
+def _swap(settings: Settings, release_path: Path) -> None:
+    """Point `current` at a release. One rename: a reader gets the old folder or the new one."""
+    fresh = settings.home / f".current-{uuid4().hex[:8]}"
+    fresh.symlink_to(os.path.relpath(release_path, settings.home), target_is_directory=True)
+    fresh.replace(settings.current)
+    _sync_folder(settings.home)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def rollback(settings: Settings, to: str | None = None) -> Release:
+    """Point `current` back at the release before it, or at `to`; nothing is deleted.
+
+    Raises:
+        NoRelease: there is no such release, or none before the current one.
+    """
+    now = current(settings)
+    known = releases(settings)
+    ids = [r.id for r in known]
+    if to is None:
+        earlier = ids[: ids.index(now.id)] if now.id in ids else []
+        if not earlier:
+            raise NoRelease(f"{now.id} has no release before it", expected="an earlier one", got=", ".join(ids))
+        to = earlier[-1]
+    if to not in ids:
+        raise NoRelease(f"There is no release {to}", expected=f"one of {', '.join(ids)}", got=to)
+    target = known[ids.index(to)]
+    _swap(settings, target.path)
+    return target
+
+
+def remove_unfinished(settings: Settings) -> int:
+    """Delete what a killed publisher left: folders that never became a release, links that never became current."""
+    unfinished = [*settings.releases.glob(".building-*"), *settings.home.glob(".current-*")]
+    for path in unfinished:
+        path.unlink() if path.is_symlink() else shutil.rmtree(path)
+    return len(unfinished)
+
+
+def publish(settings: Settings, *, now: datetime, run_id: str, verdicts: Sequence[Mapping[str, Any]]) -> Release:
+    """Copy marts, metrics and ops into a new folder, settle it on disk, and swap `current` to it.
+
+    The caller holds the builder's lock and has had the tables checked. A process killed at any point leaves either
+    the old release current or the new one, never half of one.
+    """
+    settings.releases.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(settings)
+    release_id = _next_id(settings, now)
+    building = settings.releases / f".building-{release_id}"
+    building.mkdir()
+    tables = _write_database(settings, building)
+    quality = settings.home / "quality"
+    if quality.is_dir():
+        shutil.copytree(quality, building / "quality")
+    manifest = _manifest(settings, building, release_id, now, run_id, tables, verdicts)
+    (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
+    for path in sorted(building.rglob("*")):
+        if path.is_file():
+            _sync_file(path)
+            path.chmod(0o444)
+    for path in [building, *(p for p in building.rglob("*") if p.is_dir())]:
+        _sync_folder(path)
+    final = settings.releases / release_id
+    building.rename(final)
+    _sync_folder(settings.releases)
+    _swap(settings, final)
+    return Release(id=release_id, path=final, manifest=manifest)
+
+
+def _next_id(settings: Settings, now: datetime) -> str:
+    """Return a calendar version: the day of the one clock, then a number within it."""
+    day = f"{now:%Y.%m.%d}"
+    taken = [int(p.name.rsplit(".", 1)[1]) for p in settings.releases.glob(f"{day}.*")]
+    return f"{day}.{max(taken, default=0) + 1}"
+
+
+def _write_database(settings: Settings, building: Path) -> dict[str, dict[str, Any]]:
+    """Copy the published schemas into a fresh file, with comments and macros, and write Parquet beside it."""
+    import duckdb
+
+    path = building / "warehouse.duckdb"
+    connection = duckdb.connect(str(path), config={"threads": settings.threads, "memory_limit": settings.memory_limit})
+    tables: dict[str, dict[str, Any]] = {}
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"attach '{_quoted(settings.warehouse)}' as builder (read_only)")
+        found = connection.execute(
+            "select schema_name, table_name, comment from duckdb_tables() "
+            "where database_name = 'builder' and list_contains(?, schema_name) "
+            "union all select schema_name, view_name, comment from duckdb_views() "
+            "where database_name = 'builder' and list_contains(?, schema_name) order by 1, 2",
+            [list(SCHEMAS), list(SCHEMAS)],
+        ).fetchall()
+        for schema, name, comment in found:
+            connection.execute(f"create schema if not exists {schema}")
+            connection.execute(f'create table {schema}."{name}" as select * from builder.{schema}."{name}"')
+            _comment(connection, schema, name, comment)
+            row = connection.execute(f'select count(*) from {schema}."{name}"').fetchone()
+            tables[f"{schema}.{name}"] = {"rows": int(row[0]) if row else 0}
+            if schema != "ops":
+                target = building / "parquet" / schema / f"{name}.parquet"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                connection.execute(
+                    f"copy {schema}.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd)"
+                )
+        connection.execute("detach builder")
+        connection.execute((settings.dbt_project / "release_macros.sql").read_text())
+        connection.execute("checkpoint")
+    finally:
+        connection.close()
+    if path.with_name("warehouse.duckdb.wal").exists():
+        raise ConfigurationError(f"{path} has a write-ahead log after its checkpoint", expected="none", got="one")
+    return tables
+
+
+def _quoted(path: Path) -> str:
+    return str(path.resolve()).replace("'", "''")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, schema: str, name: str, comment: str | None) -> None:
+    """Carry the descriptions over: they are what a reader's tool shows."""
+    if comment:
+        connection.execute(f"comment on table {schema}.\"{name}\" is '{comment.replace(chr(39), chr(39) * 2)}'")
+    columns = connection.execute(
+        "select column_name, comment from duckdb_columns() where database_name = 'builder' "
+        "and schema_name = ? and table_name = ? and comment is not null",
+        [schema, name],
+    ).fetchall()
+    for column, text in columns:
+        connection.execute(
+            f'comment on column {schema}."{name}"."{column}" is \'{text.replace(chr(39), chr(39) * 2)}\''
+        )
+
+
+def _manifest(
+    settings: Settings,
+    building: Path,
+    release_id: str,
+    now: datetime,
+    run_id: str,
+    tables: Mapping[str, Mapping[str, Any]],
+    verdicts: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    import duckdb
+
+    connection = duckdb.connect(str(settings.warehouse), read_only=True)
+    try:
+        loads = connection.execute(
+            "select source || '.' || table_name, fetch_id, fetched_at::varchar, row_count from ops.loads order by all"
+        ).fetchall()
+        freshness = connection.execute("select * from ops.freshness order by all").fetchall()
+        held = connection.execute(
+            'select source, table_name, "partition", border, reason from ops.held_back order by all'
+        ).fetchall()
+    finally:
+        connection.close()
+    licences = {f"{s.code}.{t.name}": {"name": t.licence.name, "url": t.licence.url} for s, t in sources.tables()}
+    return {
+        "id": release_id,
+        "created_at": now.isoformat(),
+        "run_id": run_id,
+        "git_commit": _git_commit(settings.project),
+        "fingerprint": fingerprint(settings, [row[1] for row in loads]),
+        "transport": settings.sources.partition(":")[0],
+        "tables": tables,
+        "sources": {
+            f"{row[0]}.{row[1]}": {
+                "last_checked_at": row[2] and row[2].isoformat(),
+                "last_changed_at": row[3] and row[3].isoformat(),
+                "newest_period_end": row[4] and row[4].isoformat(),
+                "stale_after_days": row[5],
+                "origin": row[7],
+                "licence": licences.get(f"{row[0]}.{row[1]}"),
+                "fetches": [
+                    {"fetch_id": load[1], "fetched_at": load[2], "rows": load[3]}
+                    for load in loads
+                    if load[0] == f"{row[0]}.{row[1]}"
+                ],
+            }
+            for row in freshness
+        },
+        "held_back": [dict(zip(("source", "table", "partition", "border", "reason"), h, strict=True)) for h in held],
+        "suites": list(verdicts),
+        "engines": {name: version(name) for name in _ENGINES},
+        "files": {
+            str(p.relative_to(building)): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in sorted(building.rglob("*"))
+            if p.is_file()
+        },
+    }
+
+
+def _git_commit(project: Path) -> str | None:
+    """Return the checkout's commit, with `+changes` when it differs from it; None outside a checkout."""
+    try:
+        commit = subprocess.run(  # noqa: S603
+            ["git", "-C", str(project), "describe", "--always", "--abbrev=40", "--dirty=+changes"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit.stdout.strip()
+
+
+def verify(release: Release) -> list[str]:
+    """Return what differs between a release and its manifest; an empty list means that nothing does."""
+    problems = []
+    for name, expected in release.manifest["files"].items():
+        path = release.path / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            problems.append(f"{name} has changed since it was published")
+    return problems

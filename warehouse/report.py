@@ -1,0 +1,172 @@
+"""What a person reads in a terminal: the release's figures, the state of the home, the list of releases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rich.table import Table as Grid
+
+from warehouse import clock, release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import duckdb
+    from rich.console import Console
+
+    from warehouse.settings import Settings
+
+_ROWS = 5
+_LATEST = """
+select entity_id, period_end, value, unit, known_at, origin, null_reason from metrics.latest
+where metric_id = '{metric}' {where}
+qualify row_number() over (partition by entity_id order by period_end desc) = 1
+order by {order} limit {limit}
+"""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One printed figure."""
+
+    subject: str
+    figure: str
+    period: str
+    known_at: str
+    origin: str
+
+
+def _instant(value: datetime | None) -> str:
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M}Z"
+
+
+def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, list[_Line]]:
+    """Return the figures by heading, read from the release and from nothing else."""
+
+    def latest(metric: str, where: str = "", order: str = "value desc nulls last", limit: int = _ROWS) -> list[tuple]:  # type: ignore[type-arg]
+        return connection.execute(_LATEST.format(metric=metric, where=where, order=order, limit=limit)).fetchall()
+
+    def line(row: tuple, figure: Callable[[tuple], str], subject: str | None = None) -> _Line:  # type: ignore[type-arg]
+        shown = figure(row) if row[2] is not None else f"none: {row[6]}"
+        return _Line(subject or row[0], shown, str(row[1]), _instant(row[4]), row[5] or "")
+
+    growth = {row[0]: row for row in latest("capex_yoy", limit=1000)}
+
+    def with_growth(row: tuple) -> str:  # type: ignore[type-arg]
+        year_ago = growth.get(row[0])
+        change = f"{year_ago[2]:+.0%} on the year" if year_ago and year_ago[2] is not None else "no year-ago figure"
+        return f"{row[2]:,.1f} bn USD, {change}"
+
+    company = "and entity_type = 'company'"
+    auctions = connection.execute(
+        """
+        select entity_id, period_end, value, unit, known_at, origin, null_reason from metrics.latest
+        where metric_id = 'bid_to_cover' and value is not null order by period_end desc, entity_id limit 3
+        """
+    ).fetchall()
+    country = "and entity_type = 'country'"
+    return {
+        "AI capex, trailing twelve months": [line(r, with_growth) for r in latest("capex_ttm", company, limit=8)],
+        "AI core group": [
+            line(r, lambda r: f"{r[2]:,.1f} bn USD", "capex of the hyperscalers")
+            for r in latest("capex_ttm", "and entity_id = 'ai_core'")
+        ],
+        "Last Treasury auctions": [line(r, lambda r: f"bid-to-cover {r[2]:.2f}") for r in auctions],
+        "Net liquidity": _net_liquidity(connection),
+        "Financial stress (OFR, 0 is normal)": [line(r, lambda r: f"{r[2]:+.3f}") for r in latest("ofr_fsi")],
+        "Foreign holders of Treasuries": [
+            line(r, lambda r: f"{r[2]:,.1f} bn USD") for r in latest("foreign_treasury_holdings", country)
+        ],
+        "Bitcoin": [
+            *[line(r, lambda r: f"{r[2]:.1%} below its peak") for r in latest("btc_drawdown")],
+            *[line(r, lambda r: f"{r[2]:.0%} a year, 30-day volatility") for r in latest("realised_vol_30d")],
+        ],
+    }
+
+
+def _net_liquidity(connection: duckdb.DuckDBPyConnection) -> list[_Line]:
+    """Return the parts of net liquidity that the release has; without any, say so rather than leave a gap."""
+    parts = connection.execute(
+        "select metric_id, period_end, value, unit, known_at, origin from metrics.latest "
+        "where metric_id in ('fed_total_assets', 'treasury_general_account', 'rrp_usd_bn') "
+        "qualify row_number() over (partition by metric_id order by period_end desc) = 1"
+    ).fetchall()
+    if not parts:
+        return [_Line("total assets, TGA, RRP", "not landed: no source for them yet", "", "", "")]
+    return [_Line(p[0], f"{p[2]:,.1f} {p[3]}", str(p[1]), _instant(p[4]), p[5]) for p in parts]
+
+
+def print_release(settings: Settings, console: Console) -> None:
+    """Print the release's main figures, each with its period, when it was known and its origin."""
+    found = release.current(settings)
+    with release.connect(settings.home) as connection:
+        figures = _figures(connection)
+    grid = Grid(title=f"Release {found.id}", title_justify="left")
+    for name in ("What", "Figure", "Period", "Known since", "Origin"):
+        grid.add_column(name, no_wrap=name != "Figure")
+    for heading, lines in figures.items():
+        grid.add_section()
+        grid.add_row(f"[bold]{heading}[/]", "", "", "", "")
+        for each in lines:
+            grid.add_row(f"  {each.subject}", each.figure, each.period, each.known_at, each.origin)
+    console.print(grid)
+    held = found.manifest["held_back"]
+    if held:
+        console.print(f"Held back: {', '.join(h['source'] + '.' + h['table'] for h in held)}", style="yellow")
+    home = f"--home {settings.home} " if str(settings.home) != "data" else ""
+    console.print(f"\nThe release is in {settings.current} ({found.path.name}). Go on with", highlight=False)
+    console.print(
+        f"  .venv/bin/drypowder {home}query \"select * from metrics.as_of(date '2025-02-26') "
+        "where metric_id = 'capex_ttm' and entity_id = 'NVDA'\"",
+        markup=False,
+        highlight=False,
+    )
+    console.print(f"  .venv/bin/drypowder {home}status", markup=False, highlight=False)
+
+
+def print_status(settings: Settings, console: Console) -> None:
+    """Print what is published, how old each table's newest figure is by the one clock, and what is held back."""
+    found = release.current(settings)
+    now = clock.now(settings)
+    console.print(f"{found}, published {found.manifest['created_at']}; the clock says {now:%Y-%m-%d %H:%M}Z")
+    grid = Grid("Table", "Last asked", "Last changed", "Newest period", "Age", "Stale after", "Origin")
+    for name, source in sorted(found.manifest["sources"].items()):
+        newest = source["newest_period_end"]
+        age = f"{(now.date() - date.fromisoformat(newest)).days} d" if newest else "never landed"
+        grid.add_row(
+            name,
+            str(source["last_checked_at"] or "")[:16],
+            str(source["last_changed_at"] or "")[:16],
+            str(newest or ""),
+            age,
+            f"{source['stale_after_days']} d",
+            source["origin"] or "",
+        )
+    console.print(grid)
+    for held in found.manifest["held_back"]:
+        console.print(
+            f"HELD BACK {held['source']}.{held['table']} {held['partition']} at {held['border']}: {held['reason']}",
+            style="red",
+            markup=False,
+        )
+    if not found.manifest["held_back"]:
+        console.print("Nothing is held back.", style="green")
+
+
+def print_releases(settings: Settings, console: Console) -> None:
+    """Print every release, oldest first."""
+    now = release.current(settings)
+    grid = Grid("Release", "Created (clock)", "Rows", "Held back", "Commit", "")
+    for each in release.releases(settings):
+        grid.add_row(
+            each.id,
+            str(each.manifest["created_at"])[:19],
+            f"{each.rows:,}",
+            str(len(each.manifest["held_back"])),
+            (each.manifest["git_commit"] or "")[:12],
+            "current" if each.id == now.id else "",
+        )
+    console.print(grid)

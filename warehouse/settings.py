@@ -1,0 +1,115 @@
+"""Where the warehouse lives and how it reaches its sources, read from the environment once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _variable(name: str) -> dict[str, str]:
+    return {"variable": name}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the environment decides. Tests build their own; nothing is read at import."""
+
+    home: Path = field(default=Path("data"), metadata=_variable("WAREHOUSE_HOME"))
+    """Folder that holds all a run writes."""
+    sources: str = field(default="live", metadata=_variable("WAREHOUSE_SOURCES"))
+    """`live`, or `recorded:<folder>`."""
+    now: str | None = field(default=None, metadata=_variable("WAREHOUSE_NOW"))
+    """The one clock, ISO 8601 with an offset; empty for the wall clock (or the recording's)."""
+    contact: str | None = field(default=None, metadata=_variable("WAREHOUSE_CONTACT"))
+    """Name and e-mail sent to publishers; the SEC answers 403 without one."""
+    lock_wait_seconds: float = field(default=600.0, metadata=_variable("WAREHOUSE_LOCK_WAIT_SECONDS"))
+    """How long a second builder waits for the first before it gives up and says who holds the lock."""
+    threads: int = field(default=2, metadata=_variable("WAREHOUSE_THREADS"))
+    """Threads for DuckDB and dbt, and partitions landed at once."""
+    memory_limit: str = field(default="2GB", metadata=_variable("WAREHOUSE_MEMORY_LIMIT"))
+    """DuckDB's memory limit for one process, in DuckDB's spelling."""
+    project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
+    """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the variables named in the fields; an empty one counts as absent.
+
+        Raises:
+            ConfigurationError: a variable's text is not of its field's type.
+        """
+        environ = os.environ if environ is None else environ
+        given: dict[str, object] = {}
+        for name, spec in cls.__dataclass_fields__.items():
+            text = environ.get(spec.metadata["variable"], "").strip()
+            if not text:
+                continue
+            convert = {"home": Path, "project": Path, "lock_wait_seconds": float, "threads": int}
+            try:
+                given[name] = convert.get(name, str)(text)
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"{spec.metadata['variable']} cannot be read",
+                    expected=f"a {spec.type}",
+                    got=repr(text),
+                    remedy="Correct it in the environment or in .env.",
+                ) from error
+        settings = cls(**given)  # type: ignore[arg-type]
+        if settings.sources != "live" and not settings.sources.startswith("recorded:"):
+            raise ConfigurationError(
+                "WAREHOUSE_SOURCES names no transport",
+                expected="'live' or 'recorded:<folder>'",
+                got=repr(settings.sources),
+                remedy="Set it to one of the two.",
+            )
+        return settings
+
+    @property
+    def recordings(self) -> Path | None:
+        """Folder of the recorded transport, or None when live."""
+        kind, _, folder = self.sources.partition(":")
+        return Path(folder) if kind == "recorded" else None
+
+    @property
+    def archive(self) -> Path:
+        """Response bytes as received, content-addressed, and the log of fetches."""
+        return self.home / "archive"
+
+    @property
+    def landing(self) -> Path:
+        """Typed rows, one immutable Parquet file a fetch."""
+        return self.home / "landing"
+
+    @property
+    def refused(self) -> Path:
+        """One JSON file per fetch whose payload its contract refused."""
+        return self.home / "quarantine"
+
+    @property
+    def warehouse(self) -> Path:
+        """The builder's own DuckDB file; readers never open it."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def releases(self) -> Path:
+        """Immutable release folders."""
+        return self.home / "releases"
+
+    @property
+    def current(self) -> Path:
+        """Symbolic link to the release that readers see."""
+        return self.home / "current"
+
+    @property
+    def dbt_project(self) -> Path:
+        """The dbt project's folder."""
+        return self.project / "dbt_project"

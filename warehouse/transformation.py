@@ -1,0 +1,142 @@
+"""Run dbt on the builder's file, in a process of its own: when it ends, nothing of it holds the file open.
+
+That process (this module run as a script) dies with the builder, also when the builder is killed: a dbt left behind
+would go on writing to a file whose lock is free.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from warehouse.errors import ConfigurationError, GateClosed
+
+if TYPE_CHECKING:
+    from warehouse.settings import Settings
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeResult:
+    """What became of one dbt node. `seconds` is its run time, `rows` the rows it failed or wrote, if dbt knows."""
+
+    node: str
+    status: str
+    seconds: float
+    message: str
+
+
+def environment(settings: Settings, run_id: str) -> dict[str, str]:
+    """Return what dbt_project/profiles.yml and the models read from the environment."""
+    return {
+        **os.environ,
+        "WAREHOUSE_DUCKDB": str(settings.warehouse.resolve()),
+        "WAREHOUSE_THREADS": str(settings.threads),
+        "WAREHOUSE_MEMORY_LIMIT": settings.memory_limit,
+        "DRYPOWDER_RUN_ID": run_id,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress | None = None) -> list[NodeResult]:
+    """Run one dbt command and return what became of each node.
+
+    Raises:
+        GateClosed: a model or a test failed; the message names them.
+        ConfigurationError: dbt could not start or could not read the project.
+    """
+    target = settings.home / "dbt"
+    arguments = [
+        sys.executable,
+        "-m",
+        "warehouse.transformation",
+        "--log-format",
+        "json",
+        "--log-level",
+        "info",
+        "--log-level-file",
+        "none",
+        "--no-use-colors",
+        *command,
+        "--project-dir",
+        str(settings.dbt_project),
+        "--profiles-dir",
+        str(settings.dbt_project),
+        "--target-path",
+        str(target.resolve()),
+    ]
+    process = subprocess.Popen(  # noqa: S603  (our own arguments)
+        arguments,
+        stdin=subprocess.PIPE,  # never written to: it closes when we die, and dbt dies with us
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(settings, run_id),
+    )
+    said: list[str] = []
+    if process.stdout is not None:
+        for line in process.stdout:
+            message = _message(line)
+            said.append(message)
+            if progress and message:
+                progress(message)
+    code = process.wait()
+    results = _results(settings)
+    failed = [r for r in results if r.status in {"error", "fail", "runtime error"}]
+    if failed:
+        named = "\n".join(f"  {r.node}: {r.message.strip()}" for r in failed[:10])
+        raise GateClosed(
+            f"dbt {command[0]}: {len(failed)} of {len(results)} node(s) failed\n{named}",
+            remedy=f"See {target}/run_results.json; `dbt` itself runs with `make dbt`.",
+        )
+    if code != 0:
+        raise ConfigurationError(
+            f"dbt {command[0]} ended with code {code}",
+            expected="a project that dbt can read",
+            got="\n".join(said[-15:]),
+        )
+    return results
+
+
+def _message(line: str) -> str:
+    try:
+        return str(json.loads(line)["info"]["msg"]).strip()
+    except (ValueError, KeyError, TypeError):
+        return line.strip()
+
+
+def _results(settings: Settings) -> list[NodeResult]:
+    path = settings.home / "dbt" / "run_results.json"
+    if not path.is_file():
+        return []
+    return [
+        NodeResult(
+            node=r["unique_id"],
+            status=r["status"],
+            seconds=r["execution_time"],
+            message=r.get("message") or "",
+        )
+        for r in json.loads(path.read_text())["results"]
+    ]
+
+
+def _die_with_parent() -> None:
+    """Kill this process when the pipe from its parent closes."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    from dbt.cli.main import cli
+
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    cli()
