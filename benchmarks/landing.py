@@ -85,7 +85,9 @@ def main() -> int:
             ours.append(time.perf_counter() - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-    print(f"companyfacts: {len(files)} files, {sum(map(len, bodies.values())) / 1e6:.1f} MB, {rows:,} facts, {RUNS} runs")
+    print(
+        f"companyfacts: {len(files)} files, {sum(map(len, bodies.values())) / 1e6:.1f} MB, {rows:,} facts, {RUNS} runs"
+    )
     print(f"  DuckDB's typed read, unnested, to Parquet  median {statistics.median(theirs):.3f} s")
     print(f"  checked, cast and landed by us             median {statistics.median(ours):.3f} s")
     print(f"  ratio, run by run                          median {ratio:.2f} (bound 2)")

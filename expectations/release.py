@@ -145,20 +145,39 @@ def _golden_checks() -> list[Expectation]:
             "The figures that companies and the Treasury published come out, as of their days.",
             """
             select metric_id, entity_id, period_end, as_of, expected_value, observed_value
-            from {batch} where verdict is distinct from 'holds' and verdict is distinct from 'not_landed'
+            from {batch} where verdict is distinct from 'holds' and observed_value is not null
             """,
             severity="critical",
         ),
         no_rows(
-            "golden_values_asked",
-            "A golden value is passed over only where its entity has no observation at all.",
+            "golden_values_of_companies_present",
+            "A company's golden value is there whenever observations of the company span its period.",
             f"""
-            select metric_id, entity_id, period_end
-            from {{batch}}
-            where verdict = 'not_landed' and entity_id in (select entity_id from {OBSERVATIONS})
+            with checks as (select * from {{batch}}),
+            companies as (
+                select entity_id, min(period_end) as first_period_end, max(period_end) as last_period_end
+                from {OBSERVATIONS}
+                where entity_type = 'company'
+                group by entity_id
+            )
+            select checks.metric_id, checks.entity_id, checks.period_end, checks.as_of, checks.expected_value
+            from checks inner join companies on checks.entity_id = companies.entity_id
+            where
+                checks.observed_value is null
+                and checks.period_end between companies.first_period_end and companies.last_period_end
             """,
             severity="critical",
-            because="2026-11-22: a model that loses one company's metric must not look like a missing source.",
+            because="2026-11-22: a filing brings all tags, so a metric that lost a company is our mistake.",
+        ),
+        no_rows(
+            "golden_values_all_asked",
+            "Every golden value could be compared.",
+            """
+            select metric_id, entity_id, period_end, as_of, verdict
+            from {batch} where observed_value is null
+            """,
+            severity="warning",
+            because="2026-11-22: a source that is held back takes its goldens along and must not stop the others.",
         ),
         gxe.ExpectColumnDistinctValuesToContainSet(
             column="metric_id",

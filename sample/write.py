@@ -93,7 +93,7 @@ COMPANIES = {
 FIRST_YEAR = 2008
 """Bidder classes are published since 2008; older auctions are prices only and left out."""
 
-GATHERED = {"auctions": "2026-01-31", "fsi": "2024-12-03", "tic": "2026-03-19", "crypto": "2026-07-25"}
+GATHERED = {"auctions": "2026-01-31", "fsi": "2024-12-04", "tic": "2026-03-19", "crypto": "2026-07-25"}
 
 
 @dataclass
@@ -332,7 +332,7 @@ def write_readme(sample: Sample) -> None:
     lines = [
         "# Sample",
         "",
-        "Written by `sample/write.py`; do not edit by hand. Every response is `reconstructed`: the figures are real and",
+        "Written by `sample/write.py`; do not edit by hand. Every response is `reconstructed`: the figures are real,",
         "the publishers', the bytes are ours, in the publishers' wire shapes. `index.jsonl` says which request a file",
         "answers.",
         "",

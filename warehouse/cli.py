@@ -199,6 +199,22 @@ def demo() -> None:
 
 
 @app.command()
+def up() -> None:
+    """Run Airflow with its web page on this machine, on the publishers' schedules, until Ctrl-C or `down`."""
+    from warehouse import serving
+
+    serving.up(_settings(), out)
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` started in this home."""
+    from warehouse import serving
+
+    serving.down(_settings(), out)
+
+
+@app.command()
 def status() -> None:
     """Show what is published, how fresh every table is, and what is held back."""
     from warehouse import report

@@ -34,7 +34,9 @@ class Demo:
     """What the demonstration did."""
 
     runs: tuple[tuple[str, str, str], ...]
-    """Every DAG run as (DAG, run type, state), in the order of their creation."""
+    """Every DAG run as (DAG, run type, state)."""
+    tasks: tuple[tuple[str, str, str], ...]
+    """Every task as (DAG, task, state), in the order in which they were first seen."""
     published: bool
     release: Path | None
     seconds: float
@@ -134,7 +136,8 @@ class _Watch:
             rows = "" if now.rows is None else f", {now.rows:,} rows"
             took = f", {now.elapsed}" if now.is_over and now.seconds is not None else ""
             note = f": {now.note}" if now.note else ""
-            self.console.print(f"{now.dag}.{now.task} {now.state}{rows}{took}{note}", highlight=False, soft_wrap=True)
+            line = f"{now.dag}.{now.task} {now.state}{rows}{took}{note}"
+            self.console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _log(self, attempt: _Attempt) -> Path:
         return self.airflow.task_log(attempt.dag, attempt.run, attempt.task, attempt.number)
@@ -160,10 +163,14 @@ class _Watch:
         return any(a.dag == BUILD and a.task == STEPS[-1] and a.state == "success" for a in self.attempts.values())
 
     def failures(self) -> list[str]:
-        """Return a paragraph for every task that failed: which, its last log lines, and the log's file."""
+        """Return a paragraph for every task that failed: which, its last log lines, and the log's file.
+
+        What a later run of the same task mended has not failed.
+        """
+        latest = {(a.dag, a.task): a for a in self.attempts.values() if a.is_over and a.state != "skipped"}
         return [
             f"{a.dag}, task {a.task}: {a.state}\n{_last_events(self._log(a))}\nWhole log: {self._log(a)}"
-            for a in self.attempts.values()
+            for a in latest.values()
             if a.has_failed
         ]
 
@@ -171,14 +178,16 @@ class _Watch:
         """Return the table that a terminal shows while it works."""
         from rich import box
         from rich.table import Table as Grid
+        from rich.text import Text
 
-        grid = Grid("DAG", "task", "state", "rows", "time", box=box.SIMPLE_HEAD, pad_edge=False)
+        grid = Grid("DAG", "task", "state", "rows", "time", "why", box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in grid.columns:
+            column.no_wrap = True
         grid.columns[3].justify = grid.columns[4].justify = "right"
         for attempt in sorted(self.attempts.values(), key=self._place):
-            style = _MARKS.get(attempt.state, "dim")
-            state = f"{attempt.state}: {attempt.note}" if attempt.note else attempt.state
             rows = "" if attempt.rows is None else f"{attempt.rows:,}"
-            grid.add_row(attempt.dag, attempt.task, f"[{style}]{state}[/]", rows, attempt.elapsed)
+            state = Text(attempt.state, style=_MARKS.get(attempt.state, "dim"))
+            grid.add_row(attempt.dag, attempt.task, state, rows, attempt.elapsed, Text(attempt.note, style="dim"))
         return grid
 
     def _place(self, attempt: _Attempt) -> tuple[bool, str, int, str]:
@@ -201,14 +210,14 @@ def demo(settings: Settings, console: Console) -> Demo:
     settings = _demo_settings(settings)
 
     def tell(line: str) -> None:
-        console.print(f"[dim]{time.monotonic() - started:5.1f} s[/] {line}", highlight=False, soft_wrap=True)
+        console.print(f"{time.monotonic() - started:5.1f} s  {line}", highlight=False, soft_wrap=True, markup=False)
 
     tell(f"Dry Powder's main job on {settings.sources}, home {settings.home}")
     ingests = tuple(f"ingest__{source.code}__{table.name}" for source, table in tables())
     with HeadlessAirflow(
         home=settings.home / "airflow",
         project=settings.project,
-        environment=_environment(settings),
+        environment=settings.as_environment(),
         parallel_tasks=max(2, settings.threads),
         # With one slot from the start, the first table to land would be built and published alone, and then all of
         # them again. What an asset event has triggered waits here until every table has landed.
@@ -216,28 +225,40 @@ def demo(settings: Settings, console: Console) -> Demo:
         told=tell,
     ) as airflow:
         watch = _Watch(airflow=airflow, ingests=ingests, console=console)
-        _run(watch, {*ingests, BUILD, "maintenance"})
+        unfinished = airflow.home / "unfinished"
+        if unfinished.exists():
+            tell("an earlier demonstration did not end: what it landed is built now")
+        _run(watch, {*ingests, BUILD, "maintenance"}, unfinished=unfinished)
         peak = airflow.peak_rss_bytes
         tell("stopping Airflow")
     failures = watch.failures()
+    if not failures:
+        unfinished.unlink()
     result = Demo(
         runs=tuple((r["dag_id"], r["run_type"], r["state"]) for r in watch.runs),
+        tasks=tuple((a.dag, a.task, a.state) for a in watch.attempts.values()),
         published=watch.published,
         release=settings.current.resolve() if settings.current.exists() else None,
         seconds=time.monotonic() - started,
         peak_rss_bytes=peak,
     )
+    _say_what_came_of_it(result, console, failed=bool(failures))
     if result.release:
-        report.print_release_table(settings, console)
-    _say_what_came_of_it(result, settings, console, failed=bool(failures))
+        report.print_release(settings, console)
     if failures:
         raise OrchestrationFailed(f"{len(failures)} task(s) failed", remedy="\n\n".join(["", *failures]))
     return result
 
 
-def _run(watch: _Watch, expected: set[str]) -> None:
-    """Trigger every ingest and wait until nothing is left to do."""
+def _run(watch: _Watch, expected: set[str], *, unfinished: Path) -> None:
+    """Trigger every ingest and wait until nothing is left to do.
+
+    The file `unfinished` says that an earlier run landed what it did not publish. Those asset events are gone with
+    its database, so a build that nothing triggers is then triggered here.
+    """
     watch.airflow.wait_for_dags(expected)
+    build_anyway = unfinished.exists()
+    unfinished.touch()
     for dag in watch.ingests:
         watch.airflow.post(f"dags/{dag}/dagRuns", {"logical_date": None})
     is_held = True
@@ -253,8 +274,11 @@ def _run(watch: _Watch, expected: set[str]) -> None:
             # In this order: the scheduler creates a build and takes its events off the queue in one transaction.
             waiting = (watch.airflow.get(f"dags/{BUILD}/assets/queuedEvents") or {}).get("total_entries", 0)
             watch.look()
-            if not waiting and not watch.a_build_is_on:
+            if waiting or watch.a_build_is_on:
+                continue
+            if not build_anyway or any(r["dag_id"] == BUILD for r in watch.runs):
                 return
+            watch.airflow.post(f"dags/{BUILD}/dagRuns", {"logical_date": None})
 
 
 def _shown(watch: _Watch) -> AbstractContextManager[object]:
@@ -265,18 +289,11 @@ def _shown(watch: _Watch) -> AbstractContextManager[object]:
     return Live(watch, console=watch.console, refresh_per_second=4)
 
 
-def _say_what_came_of_it(result: Demo, settings: Settings, console: Console, *, failed: bool) -> None:
+def _say_what_came_of_it(result: Demo, console: Console, *, failed: bool) -> None:
     if not result.published and not failed:
         console.print("[bold]Nothing changed[/] since the last run, so nothing was published.", highlight=False)
-    if result.release:
-        console.print(f"Release: {result.release}", highlight=False, soft_wrap=True)
     memory = f"{result.peak_rss_bytes / 2**30:.1f} GB"
     console.print(f"Took {result.seconds:.0f} s and at most {memory} of memory.", highlight=False)
-    if result.release:
-        home = f"drypowder --home {settings.home}"
-        console.print("Go on with:", highlight=False)
-        for command in (f'{home} query "select * from metrics.latest"', f"{home} status"):
-            console.print(f"  {command}", highlight=False, soft_wrap=True, style="bold")
 
 
 def _demo_settings(settings: Settings) -> Settings:
@@ -284,12 +301,6 @@ def _demo_settings(settings: Settings) -> Settings:
     project = settings.project.resolve()
     recording = settings.recordings or project / "sample"
     return replace(settings, home=home.resolve(), project=project, sources=f"recorded:{recording.resolve()}")
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as the variables they are read from."""
-    values = {spec.metadata["variable"]: getattr(settings, n) for n, spec in Settings.__dataclass_fields__.items()}
-    return {variable: str(value) for variable, value in values.items() if value is not None}
 
 
 def _events(log: Path) -> list[dict[str, Any]]:
@@ -320,5 +331,6 @@ def _last_events(log: Path) -> str:
         if text.startswith("::"):
             continue
         lines.append(f"  {event.get('level', ''):<8}{text}")
-        lines += [f"          {e['exc_type']}: {e['exc_value']}" for e in event.get("error_detail") or [] if e]
+        causes = event.get("error_detail") or []  # the outermost first; the innermost says what happened
+        lines += [f"          {e['exc_type']}: {e['exc_value']}" for e in causes[-1:]]
     return "\n".join(lines[-LAST_LINES:])

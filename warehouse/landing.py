@@ -64,9 +64,8 @@ def land(settings: Settings, table: Table, fetch: Fetch, responses: Sequence[Res
     """
     import duckdb
 
-    connection = duckdb.connect(
-        config={"threads": 1, "memory_limit": settings.memory_limit, "autoinstall_known_extensions": False}
-    )
+    # One thread each: `land` runs several partitions at once.
+    connection = duckdb.connect(config={**settings.duckdb_config, "threads": 1})
     try:
         connection.execute("SET TimeZone = 'UTC'")
         with tempfile.TemporaryDirectory(prefix="drypowder-") as scratch:

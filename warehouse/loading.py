@@ -65,11 +65,7 @@ def open_warehouse(settings: Settings, *, read_only: bool = False) -> Iterator[d
     connection = duckdb.connect(
         str(settings.warehouse),
         read_only=read_only,
-        config={
-            "threads": settings.threads,
-            "memory_limit": settings.memory_limit,
-            "autoinstall_known_extensions": False,
-        },
+        config=settings.duckdb_config,
     )
     try:
         connection.execute("SET TimeZone = 'UTC'")

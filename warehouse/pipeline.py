@@ -300,14 +300,14 @@ def load(
 
 def _is_unpublished(settings: Settings, connection: Any) -> bool:  # noqa: ANN401  (DuckDB, not imported here)
     """Whether what was loaded, or the logic applied to it, differs from the current release."""
-    loads = [row[0] for row in connection.execute("select fetch_id from ops.loads").fetchall()]
-    if not loads:
+    loaded = connection.execute("select 1 from ops.loads limit 1").fetchone()
+    if loaded is None:
         return False
     try:
         published = releases.current(settings).manifest["fingerprint"]
     except NoRelease:
         return True
-    return bool(published != releases.fingerprint(settings, loads))
+    return bool(published != releases.fingerprint(settings, connection))
 
 
 # ------------------------------------------------------------------------------------------------------ validate
@@ -422,6 +422,7 @@ def _judge_incoming(settings: Settings, keys: Iterable[tuple[str, str]]) -> list
         [suites[key] for key in keys],
         docs=settings.home / "quality" / "incoming",
         title="Dry Powder: what came in",
+        config=settings.duckdb_config,
     )
 
 
@@ -541,8 +542,13 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
     settings = _settings(settings)
     now = clock.now(settings)
     with builder_lock(settings, "check"):
+        (settings.home / CHECKS).unlink(missing_ok=True)
         try:
-            published = {name: entry["rows"] for name, entry in releases.current(settings).manifest["tables"].items()}
+            published = {
+                name: entry["rows"]
+                for name, entry in releases.current(settings).manifest["tables"].items()
+                if not name.startswith("ops.")  # logs of runs, which may start anew
+            }
         except NoRelease:
             published = {}
         verdicts = judge(
@@ -550,6 +556,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
             release_suites(published, now),
             docs=settings.home / "quality" / "release",
             title="Dry Powder: what goes out",
+            config=settings.duckdb_config,
         )
         with loading.open_warehouse(settings) as connection:
             _record(connection, _run_id(now), "release", verdicts, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -55,12 +56,18 @@ class Release:
         return f"release {self.id}: {len(self.manifest['tables'])} tables, {self.rows:,} rows"
 
 
-def fingerprint(settings: Settings, loads: Sequence[str]) -> str:
-    """Return a digest of all a release's content depends on: what was loaded and the logic applied to it.
+def fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a digest of all a release's content depends on: what was loaded, what is held back, the logic.
 
-    Two builds with the same fingerprint give the same tables, so the second need not be published.
+    Two builds with the same fingerprint give the same tables, so the second need not be published. Of what is held
+    back only the partition counts: a publisher's page that stays broken is not news every night.
     """
-    digest = hashlib.sha256("\n".join(sorted(loads)).encode())
+    rows = connection.execute(
+        "select 'loaded', fetch_id from ops.loads union all "
+        "select distinct 'held back', concat_ws(' ', source, table_name, \"partition\", border) from ops.held_back "
+        "order by all"
+    ).fetchall()
+    digest = hashlib.sha256(repr(rows).encode())
     logic = [
         p
         for folder, patterns in (
@@ -214,7 +221,7 @@ def _write_database(settings: Settings, building: Path) -> dict[str, dict[str, A
     import duckdb
 
     path = building / "warehouse.duckdb"
-    connection = duckdb.connect(str(path), config={"threads": settings.threads, "memory_limit": settings.memory_limit})
+    connection = duckdb.connect(str(path), config=settings.duckdb_config)
     tables: dict[str, dict[str, Any]] = {}
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -239,13 +246,26 @@ def _write_database(settings: Settings, building: Path) -> dict[str, dict[str, A
                     f"copy {schema}.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd)"
                 )
         connection.execute("detach builder")
-        connection.execute((settings.dbt_project / "release_macros.sql").read_text())
+        connection.execute(_macros(settings))
         connection.execute("checkpoint")
     finally:
         connection.close()
     if path.with_name("warehouse.duckdb.wal").exists():
         raise ConfigurationError(f"{path} has a write-ahead log after its checkpoint", expected="none", got="one")
     return tables
+
+
+def _macros(settings: Settings) -> str:
+    """Return the DDL of the macros that stand beside the tables, which dbt owns: plain SQL between its macro's tags."""
+    path = settings.dbt_project / "macros" / "release_macros.sql"
+    found = re.search(r"{% macro release_macros\(\) %}(.*){% endmacro %}", path.read_text(), re.DOTALL)
+    if found is None or "{{" in found.group(1):
+        raise ConfigurationError(
+            f"{path} cannot be read without dbt",
+            expected="one macro release_macros() of plain SQL",
+            got="something else",
+        )
+    return found.group(1)
 
 
 def _quoted(path: Path) -> str:
@@ -287,6 +307,7 @@ def _manifest(
         held = connection.execute(
             'select source, table_name, "partition", border, reason from ops.held_back order by all'
         ).fetchall()
+        content = fingerprint(settings, connection)
     finally:
         connection.close()
     licences = {f"{s.code}.{t.name}": {"name": t.licence.name, "url": t.licence.url} for s, t in sources.tables()}
@@ -295,7 +316,7 @@ def _manifest(
         "created_at": now.isoformat(),
         "run_id": run_id,
         "git_commit": _git_commit(settings.project),
-        "fingerprint": fingerprint(settings, [row[1] for row in loads]),
+        "fingerprint": content,
         "transport": settings.sources.partition(":")[0],
         "tables": tables,
         "sources": {

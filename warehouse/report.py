@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table as Grid
 
@@ -22,10 +23,30 @@ if TYPE_CHECKING:
 _ROWS = 5
 _LATEST = """
 select entity_id, period_end, value, unit, known_at, origin, null_reason from metrics.latest
-where metric_id = '{metric}' {where}
+where metric_id = $metric and entity_type = $entity_type
 qualify row_number() over (partition by entity_id order by period_end desc) = 1
-order by {order} limit {limit}
+order by value desc nulls last limit $limit
 """
+# The newest quarter that most members have reported: the one that has just ended says little.
+_GROUP = """
+select entity_id, period_end, value, unit, known_at, origin,
+    null_reason || ' (coverage ' || (100 * coverage)::integer || ' %)'
+from metrics.latest where metric_id = 'capex_ttm' and entity_id = 'ai_core'
+order by coverage desc, period_end desc limit 1
+"""
+_AUCTIONS = """
+select auctions.security_term || ' ' || auctions.security_type || ' ' || entity_id, period_end, value, unit,
+    latest.known_at, latest.origin, null_reason
+from metrics.latest
+inner join marts.fct_auctions as auctions
+    on latest.entity_id = auctions.cusip and latest.period_end = auctions.auction_date and auctions.known_until is null
+where metric_id = 'bid_to_cover' and value is not null
+order by period_end desc, entity_id limit 3
+"""
+_QUESTION = (
+    "query \"select period_end, value from metrics.as_of(date '2025-02-25') "
+    "where metric_id = 'capex_ttm' and entity_id = 'NVDA' order by period_end desc limit 4\""
+)
 
 
 @dataclass(frozen=True)
@@ -43,46 +64,48 @@ def _instant(value: datetime | None) -> str:
     return "" if value is None else f"{value:%Y-%m-%d %H:%M}Z"
 
 
+def _line(row: tuple[Any, ...], figure: Callable[[tuple[Any, ...]], str], subject: str | None = None) -> _Line:
+    """Return a row of _LATEST as it is printed; a value that is missing says why instead."""
+    shown = figure(row) if row[2] is not None else f"none, {row[6]}"
+    return _Line(subject or row[0], shown, str(row[1]), _instant(row[4]), row[5] or "")
+
+
 def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, list[_Line]]:
     """Return the figures by heading, read from the release and from nothing else."""
 
-    def latest(metric: str, where: str = "", order: str = "value desc nulls last", limit: int = _ROWS) -> list[tuple]:  # type: ignore[type-arg]
-        return connection.execute(_LATEST.format(metric=metric, where=where, order=order, limit=limit)).fetchall()
+    def latest(metric: str, entity_type: str, limit: int = _ROWS) -> list[tuple[Any, ...]]:
+        return connection.execute(_LATEST, {"metric": metric, "entity_type": entity_type, "limit": limit}).fetchall()
 
-    def line(row: tuple, figure: Callable[[tuple], str], subject: str | None = None) -> _Line:  # type: ignore[type-arg]
-        shown = figure(row) if row[2] is not None else f"none: {row[6]}"
-        return _Line(subject or row[0], shown, str(row[1]), _instant(row[4]), row[5] or "")
+    growth = {row[0]: row[2] for row in latest("capex_yoy", "company", 1000)}
 
-    growth = {row[0]: row for row in latest("capex_yoy", limit=1000)}
+    def with_growth(row: tuple[Any, ...]) -> str:
+        change = growth.get(row[0])
+        return f"{row[2]:,.1f} bn USD, " + ("no year-ago figure" if change is None else f"{change:+.0%} on the year")
 
-    def with_growth(row: tuple) -> str:  # type: ignore[type-arg]
-        year_ago = growth.get(row[0])
-        change = f"{year_ago[2]:+.0%} on the year" if year_ago and year_ago[2] is not None else "no year-ago figure"
-        return f"{row[2]:,.1f} bn USD, {change}"
-
-    company = "and entity_type = 'company'"
-    auctions = connection.execute(
-        """
-        select entity_id, period_end, value, unit, known_at, origin, null_reason from metrics.latest
-        where metric_id = 'bid_to_cover' and value is not null order by period_end desc, entity_id limit 3
-        """
-    ).fetchall()
-    country = "and entity_type = 'country'"
     return {
-        "AI capex, trailing twelve months": [line(r, with_growth) for r in latest("capex_ttm", company, limit=8)],
-        "AI core group": [
-            line(r, lambda r: f"{r[2]:,.1f} bn USD", "capex of the hyperscalers")
-            for r in latest("capex_ttm", "and entity_id = 'ai_core'")
+        "AI capex, trailing twelve months": [
+            *(_line(r, with_growth) for r in latest("capex_ttm", "company", 8)),
+            *(
+                _line(r, lambda r: f"{r[2]:,.1f} bn USD", "hyperscalers together")
+                for r in connection.execute(_GROUP).fetchall()
+            ),
         ],
-        "Last Treasury auctions": [line(r, lambda r: f"bid-to-cover {r[2]:.2f}") for r in auctions],
+        "Last Treasury auctions": [
+            _line(r, lambda r: f"bid-to-cover {r[2]:.2f}") for r in connection.execute(_AUCTIONS).fetchall()
+        ],
         "Net liquidity": _net_liquidity(connection),
-        "Financial stress (OFR, 0 is normal)": [line(r, lambda r: f"{r[2]:+.3f}") for r in latest("ofr_fsi")],
+        "Financial stress": [
+            _line(r, lambda r: f"OFR FSI {r[2]:+.3f} (0 is average)") for r in latest("ofr_fsi", "system")
+        ],
         "Foreign holders of Treasuries": [
-            line(r, lambda r: f"{r[2]:,.1f} bn USD") for r in latest("foreign_treasury_holdings", country)
+            _line(r, lambda r: f"{r[2]:,.1f} bn USD") for r in latest("foreign_treasury_holdings", "country")
         ],
         "Bitcoin": [
-            *[line(r, lambda r: f"{r[2]:.1%} below its peak") for r in latest("btc_drawdown")],
-            *[line(r, lambda r: f"{r[2]:.0%} a year, 30-day volatility") for r in latest("realised_vol_30d")],
+            *(_line(r, lambda r: f"{-r[2]:.1%} below its peak") for r in latest("btc_drawdown", "asset")),
+            *(
+                _line(r, lambda r: f"volatility {r[2]:.0%} a year (30 days)")
+                for r in latest("realised_vol_30d", "asset")
+            ),
         ],
     }
 
@@ -116,15 +139,17 @@ def print_release(settings: Settings, console: Console) -> None:
     held = found.manifest["held_back"]
     if held:
         console.print(f"Held back: {', '.join(h['source'] + '.' + h['table'] for h in held)}", style="yellow")
-    home = f"--home {settings.home} " if str(settings.home) != "data" else ""
-    console.print(f"\nThe release is in {settings.current} ({found.path.name}). Go on with", highlight=False)
-    console.print(
-        f"  .venv/bin/drypowder {home}query \"select * from metrics.as_of(date '2025-02-26') "
-        "where metric_id = 'capex_ttm' and entity_id = 'NVDA'\"",
-        markup=False,
-        highlight=False,
-    )
-    console.print(f"  .venv/bin/drypowder {home}status", markup=False, highlight=False)
+    home = _shown(settings.home)
+    console.print(f"\nThe release is in {home / 'current'} ({found.path.name}). Go on with", highlight=False)
+    command = f"  .venv/bin/drypowder --home {home}"
+    for rest in (_QUESTION, "status"):
+        console.print(f"{command} {rest}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _shown(home: Path) -> Path:
+    """Return the home as one would type it here."""
+    home = home.resolve()
+    return home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
 
 
 def print_status(settings: Settings, console: Console) -> None:
@@ -135,7 +160,10 @@ def print_status(settings: Settings, console: Console) -> None:
     grid = Grid("Table", "Last asked", "Last changed", "Newest period", "Age", "Stale after", "Origin")
     for name, source in sorted(found.manifest["sources"].items()):
         newest = source["newest_period_end"]
-        age = f"{(now.date() - date.fromisoformat(newest)).days} d" if newest else "never landed"
+        days = (now.date() - date.fromisoformat(newest)).days if newest else None
+        age = "never landed" if days is None else f"{days} d"
+        if days is not None and days > source["stale_after_days"]:
+            age = f"[yellow]{age}, stale[/]"
         grid.add_row(
             name,
             str(source["last_checked_at"] or "")[:16],

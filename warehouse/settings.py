@@ -73,6 +73,20 @@ class Settings:
             )
         return settings
 
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables that `from_environment` reads back to equal settings."""
+        values = {spec.metadata["variable"]: getattr(self, name) for name, spec in self.__dataclass_fields__.items()}
+        return {variable: str(value) for variable, value in values.items() if value is not None}
+
+    @property
+    def duckdb_config(self) -> dict[str, str | bool | int | float | list[str]]:
+        """Return what every DuckDB connection of the builder is opened with."""
+        return {
+            "threads": self.threads,
+            "memory_limit": self.memory_limit,
+            "autoinstall_known_extensions": False,
+        }
+
     @property
     def recordings(self) -> Path | None:
         """Folder of the recorded transport, or None when live."""

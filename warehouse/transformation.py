@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from warehouse import clock
 from warehouse.errors import ConfigurationError, GateClosed
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
         "WAREHOUSE_DUCKDB": str(settings.warehouse.resolve()),
         "WAREHOUSE_THREADS": str(settings.threads),
         "WAREHOUSE_MEMORY_LIMIT": settings.memory_limit,
+        "WAREHOUSE_NOW": clock.now(settings).isoformat(),
         "DRYPOWDER_RUN_ID": run_id,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
@@ -131,7 +133,8 @@ def _results(settings: Settings) -> list[NodeResult]:
 
 def _die_with_parent() -> None:
     """Kill this process when the pipe from its parent closes."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):  # sys.stdin would hold a lock that the interpreter's end needs: it aborts on it
+        pass
     os.kill(os.getpid(), signal.SIGKILL)
 
 

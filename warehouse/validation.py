@@ -113,7 +113,7 @@ def judge(
     *,
     docs: Path | None = None,
     title: str = "",
-    config: Mapping[str, str | int] | None = None,
+    config: Mapping[str, str | bool | int | float | list[str]] | None = None,
 ) -> list[Verdict]:
     """Run every suite against the file and return one verdict each, in the order given.
 
@@ -168,7 +168,9 @@ def _context() -> AbstractDataContext:
     )
 
 
-def _open(context: AbstractDataContext, database: Path, config: Mapping[str, str | int]) -> DuckDBDatasource:
+def _open(
+    context: AbstractDataContext, database: Path, config: Mapping[str, str | bool | int | float | list[str]]
+) -> DuckDBDatasource:
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
     try:

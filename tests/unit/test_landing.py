@@ -55,7 +55,10 @@ def test_a_landed_file_says_what_fetch_it_is_of(land):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([rate("2026-01-01", 1), rate("2026-01-02", "n/a?")], r"column 'rate_pct', row 2; expected DECIMAL\(9, 4\); got 'n/a\?'"),
+        (
+            [rate("2026-01-01", 1), rate("2026-01-02", "n/a?")],
+            r"column 'rate_pct', row 2; expected DECIMAL\(9, 4\); got 'n/a\?'",
+        ),
         ([rate("not a day", 1)], "column 'day', row 1; expected DATE and not null; got 'not a day'"),
         ([rate(None, 1)], "column 'day', row 1; expected DATE and not null; got null"),
         ([rate("2026-01-01", "1.23456")], r"column 'rate_pct', row 1; expected DECIMAL\(9, 4\); got '1.23456'"),

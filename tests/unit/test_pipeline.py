@@ -23,7 +23,9 @@ def gate(monkeypatch, toy):
     """The derived suite alone: no plausibility is known of a toy."""
     import expectations
 
-    monkeypatch.setattr(expectations, "incoming_suites", lambda: {("toy", "rates"): expectations.suite(toy.tables[0], toy)})
+    monkeypatch.setattr(
+        expectations, "incoming_suites", lambda: {("toy", "rates"): expectations.suite(toy.tables[0], toy)}
+    )
 
 
 @pytest.fixture

@@ -74,6 +74,10 @@ def test_anything_else_is_refused_with_what_to_do(connection, sql):
 
 
 def test_the_settings_hold_even_for_sql_that_was_not_judged(connection):
-    for sql in ("select * from read_text('/etc/passwd')", "copy (select 1) to '/tmp/drypowder-stolen.csv'", "set threads = 9"):
+    for sql in (
+        "select * from read_text('/etc/passwd')",
+        "copy (select 1) to '/tmp/drypowder-stolen.csv'",
+        "set threads = 9",
+    ):
         with pytest.raises(duckdb.Error):
             connection.execute(sql)

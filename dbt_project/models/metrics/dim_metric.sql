@@ -23,9 +23,21 @@ with declared as (
     {{ 'union all' if not loop.last }}
     {% else %}
     select
-        null as metric_id, null as label, null as description, null as unit, null as polarity, null as additivity,
-        null as claims, null as grains, null as formula, null as metric_version, null as owner,
-        null as expected_lag_days, null as freshness_sla_days, null as valid_from_value, null as valid_to_value,
+        null as metric_id,
+        null as label,
+        null as description,
+        null as unit,
+        null as polarity,
+        null as additivity,
+        null as claims,
+        null as grains,
+        null as formula,
+        null as metric_version,
+        null as owner,
+        null as expected_lag_days,
+        null as freshness_sla_days,
+        null as valid_from_value,
+        null as valid_to_value,
         null as caveats
     where false
     {% endfor %}

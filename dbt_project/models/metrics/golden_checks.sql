@@ -3,8 +3,13 @@
 {%- set metrics = graph.metrics.values() | sort(attribute='name') if execute else [] -%}
 with expected as (
     select
-        null::varchar as metric_id, null::varchar as entity_id, null::date as period_end, null::varchar as as_of,
-        null::timestamptz as as_of_instant, null::double as expected_value, null::double as tolerance,
+        null::varchar as metric_id,
+        null::varchar as entity_id,
+        null::date as period_end,
+        null::varchar as as_of,
+        null::timestamptz as as_of_instant,
+        null::double as expected_value,
+        null::double as tolerance,
         null::boolean as is_only_if_complete
     where false
     {% for metric in metrics -%}
@@ -28,7 +33,10 @@ observations as (
 
 landed as (
 
-    select distinct metric_id, entity_id from observations
+    select distinct
+        metric_id,
+        entity_id
+    from observations
 
 ),
 

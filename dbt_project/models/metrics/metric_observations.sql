@@ -28,14 +28,39 @@ withdrawals as (  -- an input that ended without a successor ends the observatio
 states as (
 
     select
-        metric_id, entity_type, entity_id, grain, period_start, period_end,
-        value, numerator, denominator, coverage, null_reason, pit_rank, origin_rank, source_url, known_at
+        metric_id,
+        entity_type,
+        entity_id,
+        grain,
+        period_start,
+        period_end,
+        value,
+        numerator,
+        denominator,
+        coverage,
+        null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        known_at
     from computed
     union all
     select
-        metric_id, entity_type, entity_id, grain, period_start, period_end,
-        null as value, null as numerator, null as denominator, 0.0 as coverage, 'withdrawn' as null_reason,
-        pit_rank, origin_rank, source_url, withdrawn_at as known_at
+        metric_id,
+        entity_type,
+        entity_id,
+        grain,
+        period_start,
+        period_end,
+        null as value,
+        null as numerator,
+        null as denominator,
+        0.0 as coverage,
+        'withdrawn' as null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        withdrawn_at as known_at
     from withdrawals
     where withdrawn_at is not null and (next_known_at is null or withdrawn_at < next_known_at)
 
@@ -44,9 +69,10 @@ states as (
 changes as (
 
     select * from states
-    window observation as (
-        partition by metric_id, entity_type, entity_id, grain, period_end order by known_at
-    )
+    window
+        observation as (
+            partition by metric_id, entity_type, entity_id, grain, period_end order by known_at
+        )
     qualify {{ differs_from_previous([
         'period_start', 'value', 'numerator', 'denominator', 'coverage', 'null_reason', 'pit_rank', 'origin_rank',
     ], 'observation') }}

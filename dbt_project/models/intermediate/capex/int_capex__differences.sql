@@ -52,8 +52,9 @@ paired as (  -- with what was known when the longer figure became known, else wi
             and 100 * (wanted.quarters - wanted.quarters_before)
     where wanted.quarters_before = 0 or earlier.cik is not null
     qualify row_number() over (
-        partition by wanted.cik, wanted.concept, wanted.tag, wanted.fiscal_year_start, wanted.quarters,
-        wanted.quarters_before, wanted.period_end, wanted.version_number
+        partition by
+            wanted.cik, wanted.concept, wanted.tag, wanted.fiscal_year_start, wanted.quarters,
+            wanted.quarters_before, wanted.period_end, wanted.version_number
         order by earlier.known_at
     ) = 1
 

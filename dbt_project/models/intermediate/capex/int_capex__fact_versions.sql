@@ -39,8 +39,9 @@ known_then as (  -- of all filings that state the fact, the one filed last speak
             and not facts.is_deleted
             and {{ known_then('facts', 'instants.known_at') }}
     qualify row_number() over (
-        partition by instants.cik, instants.concept, instants.tag, instants.period_start, instants.period_end,
-        instants.known_at
+        partition by
+            instants.cik, instants.concept, instants.tag, instants.period_start, instants.period_end,
+            instants.known_at
         order by facts.filing_known_at desc, facts.accession_number desc
     ) = 1
 
@@ -89,7 +90,7 @@ versions as (
         quarters,
         value_usd,
         row_number() over filings as version_number,
-        value_usd is distinct from first_value(value_usd) over filings as is_restated,
+        coalesce(value_usd <> first_value(value_usd) over filings, true) as is_restated,
         accession_number,
         pit_rank,
         origin_rank,

@@ -38,9 +38,21 @@ quarters as (
         years.previous_fiscal_year_start,
         min(mentions.known_at) as first_known_at
     from (
-        select cik, concept, fiscal_year_start, quarters, known_at from points
+        select
+            cik,
+            concept,
+            fiscal_year_start,
+            quarters,
+            known_at
+        from points
         union all
-        select cik, concept, fiscal_year_start, quarters, known_at from directs
+        select
+            cik,
+            concept,
+            fiscal_year_start,
+            quarters,
+            known_at
+        from directs
     ) as mentions
     inner join years
         on
@@ -52,14 +64,37 @@ quarters as (
 
 causes as (  -- whatever can change what is known of a quarter or of the twelve months that end with it
 
-    select cik, concept, fiscal_year_start, quarters, known_at from points
+    select
+        cik,
+        concept,
+        fiscal_year_start,
+        quarters,
+        known_at
+    from points
     union
-    select cik, concept, fiscal_year_start, quarters, known_at from directs
+    select
+        cik,
+        concept,
+        fiscal_year_start,
+        quarters,
+        known_at
+    from directs
     union
-    select cik, concept, fiscal_year_start, quarters, known_at from differences
+    select
+        cik,
+        concept,
+        fiscal_year_start,
+        quarters,
+        known_at
+    from differences
     where quarters - quarters_before = 1
     union
-    select quarters.cik, quarters.concept, quarters.fiscal_year_start, quarters.quarters, year_tags.known_at
+    select
+        quarters.cik,
+        quarters.concept,
+        quarters.fiscal_year_start,
+        quarters.quarters,
+        year_tags.known_at
     from quarters
     inner join year_tags
         on
@@ -67,14 +102,24 @@ causes as (  -- whatever can change what is known of a quarter or of the twelve 
             and quarters.concept = year_tags.concept
             and year_tags.fiscal_year_start in (quarters.fiscal_year_start, quarters.previous_fiscal_year_start)
     union
-    select quarters.cik, quarters.concept, quarters.fiscal_year_start, quarters.quarters, years.end_known_at
+    select
+        quarters.cik,
+        quarters.concept,
+        quarters.fiscal_year_start,
+        quarters.quarters,
+        years.end_known_at
     from quarters
     inner join years
         on
             quarters.cik = years.cik
             and years.fiscal_year_start in (quarters.fiscal_year_start, quarters.previous_fiscal_year_start)
     union
-    select quarters.cik, quarters.concept, quarters.fiscal_year_start, quarters.quarters, rests.known_at
+    select
+        quarters.cik,
+        quarters.concept,
+        quarters.fiscal_year_start,
+        quarters.quarters,
+        rests.known_at
     from quarters
     inner join differences as rests
         on
@@ -156,8 +201,9 @@ with_point as (
             and with_calendar.quarters = points.quarters
             and {{ known_then('points', 'with_calendar.known_at') }}
     qualify row_number() over (
-        partition by with_calendar.cik, with_calendar.concept, with_calendar.fiscal_year_start,
-        with_calendar.quarters, with_calendar.known_at
+        partition by
+            with_calendar.cik, with_calendar.concept, with_calendar.fiscal_year_start,
+            with_calendar.quarters, with_calendar.known_at
         order by points.known_at desc, points.period_end desc
     ) = 1
 
@@ -187,8 +233,9 @@ with_quarter as (  -- a mixed pair only counts where no pair of one vintage is k
             and with_point.quarters = differences.quarters_before + 1
             and with_point.known_at >= differences.known_at
     qualify row_number() over (
-        partition by with_point.cik, with_point.concept, with_point.fiscal_year_start,
-        with_point.quarters, with_point.known_at
+        partition by
+            with_point.cik, with_point.concept, with_point.fiscal_year_start,
+            with_point.quarters, with_point.known_at
         order by
             differences.is_mixed_vintage asc, differences.version_number desc, differences.known_at desc,
             differences.period_end desc
@@ -217,8 +264,9 @@ with_direct as (
             and with_quarter.quarters = directs.quarters
             and {{ known_then('directs', 'with_quarter.known_at') }}
     qualify row_number() over (
-        partition by with_quarter.cik, with_quarter.concept, with_quarter.fiscal_year_start,
-        with_quarter.quarters, with_quarter.known_at
+        partition by
+            with_quarter.cik, with_quarter.concept, with_quarter.fiscal_year_start,
+            with_quarter.quarters, with_quarter.known_at
         order by directs.known_at desc, directs.period_end desc
     ) = 1
 
@@ -246,8 +294,9 @@ with_rest_of_previous_year as (
             and rests.quarters = 4
             and with_direct.known_at >= rests.known_at
     qualify row_number() over (
-        partition by with_direct.cik, with_direct.concept, with_direct.fiscal_year_start,
-        with_direct.quarters, with_direct.known_at
+        partition by
+            with_direct.cik, with_direct.concept, with_direct.fiscal_year_start,
+            with_direct.quarters, with_direct.known_at
         order by
             rests.is_mixed_vintage asc, rests.version_number desc, rests.known_at desc, rests.period_end desc
     ) = 1

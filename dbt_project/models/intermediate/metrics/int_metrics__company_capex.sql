@@ -102,7 +102,9 @@ pairs as (
 
 instants as (
 
-    select pairs.*, capex.known_at
+    select
+        pairs.*,
+        capex.known_at
     from pairs
     inner join capex
         on
@@ -110,7 +112,9 @@ instants as (
             and pairs.fiscal_year_start = capex.fiscal_year_start
             and pairs.fiscal_quarter_number = capex.fiscal_quarter_number
     union
-    select pairs.*, others.known_at
+    select
+        pairs.*,
+        others.known_at
     from pairs
     inner join flows as others
         on

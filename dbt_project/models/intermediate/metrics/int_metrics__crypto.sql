@@ -25,18 +25,31 @@ days as (
 
 changes as (
 
-    select price_date, known_at as changed_at from closes
+    select
+        price_date,
+        known_at as changed_at
+    from closes
     union
-    select price_date, known_until as changed_at from closes
+    select
+        price_date,
+        known_until as changed_at
+    from closes
     where known_until is not null
 
 ),
 
 instants as (  -- a day is judged when its close changes, and again when that of an earlier day changes afterwards
 
-    select price_date, changed_at as known_at, price_date as changed_date from changes
+    select
+        price_date,
+        changed_at as known_at,
+        price_date as changed_date
+    from changes
     union all
-    select days.price_date, changes.changed_at as known_at, changes.price_date as changed_date
+    select
+        days.price_date,
+        changes.changed_at as known_at,
+        changes.price_date as changed_date
     from days
     inner join changes
         on
@@ -47,7 +60,10 @@ instants as (  -- a day is judged when its close changes, and again when that of
 
 drawdown_instants as (
 
-    select distinct price_date, known_at from instants
+    select distinct
+        price_date,
+        known_at
+    from instants
 
 ),
 
@@ -73,7 +89,10 @@ drawdowns as (
 
 volatility_instants as (
 
-    select distinct price_date, known_at from instants
+    select distinct
+        price_date,
+        known_at
+    from instants
     where {{ days_between('changed_date', 'price_date') }} <= 30
 
 ),
@@ -99,18 +118,40 @@ window_closes as (
 
 ),
 
-volatilities as (
+returns as (  -- decimals, whose sums do not depend on the order of the rows
+
+    select
+        *,
+        ln(close_usd / previous_close_usd)::decimal(20, 15) as log_return
+    from window_closes
+
+),
+
+return_sums as (
 
     select
         price_date,
         known_at,
-        stddev_samp(ln(close_usd / previous_close_usd)) as daily_sd,
         count(case when {{ days_between('previous_date', 'close_date') }} = 1 then 1 end) as return_count,
+        sum(log_return)::double as return_sum,
+        sum((log_return::double * log_return::double)::decimal(28, 20))::double as square_sum,
         max(pit_rank) as pit_rank,
         max(origin_rank) as origin_rank,
         max(case when close_date = price_date then source_url end) as source_url
-    from window_closes
+    from returns
     group by price_date, known_at
+
+),
+
+volatilities as (
+
+    select
+        *,
+        case
+            when return_count = 30
+                then sqrt(greatest(square_sum - return_sum * return_sum / return_count, 0) / (return_count - 1))
+        end as daily_sd
+    from return_sums
 
 ),
 
@@ -135,7 +176,7 @@ measured as (
         'realised_vol_30d' as metric_id,
         {{ add_days('price_date', -29) }} as period_start,
         price_date as period_end,
-        case when return_count = 30 then daily_sd * sqrt(365) end as value,
+        daily_sd * sqrt(365) as value,
         null::double as numerator,
         null::double as denominator,
         return_count / 30.0 as coverage,

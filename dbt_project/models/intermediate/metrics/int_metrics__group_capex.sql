@@ -8,7 +8,7 @@ with flows as (
         period_end,
         {{ add_days("date_trunc('quarter', period_end)::date", -1) }} as quarter_end_before,
         last_day({{ add_months("date_trunc('quarter', period_end)::date", 2) }}) as quarter_end_after,
-        ttm_usd::double / 1e9 as ttm_usd_bn,
+        ttm_usd,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', 'origin') }} as origin_rank,
         source_url,
@@ -68,8 +68,8 @@ as_known as (
         instants.quarter_end,
         instants.known_at,
         members.ticker,
-        capex.ttm_usd_bn as capex_usd_bn,
-        ocf.ttm_usd_bn as ocf_usd_bn,
+        capex.ttm_usd as capex_usd,
+        ocf.ttm_usd as ocf_usd,
         capex.pit_rank as capex_pit_rank,
         ocf.pit_rank as ocf_pit_rank,
         capex.origin_rank as capex_origin_rank,
@@ -106,9 +106,9 @@ wanted as (
         quarter_end,
         known_at,
         ticker,
-        capex_usd_bn as numerator,
-        null::double as denominator,
-        capex_usd_bn is not null as is_present,
+        capex_usd as numerator,
+        null::decimal(28, 2) as denominator,
+        capex_usd is not null as is_present,
         capex_pit_rank as pit_rank,
         capex_origin_rank as origin_rank,
         source_url
@@ -119,9 +119,9 @@ wanted as (
         quarter_end,
         known_at,
         ticker,
-        ocf_usd_bn as numerator,
-        null::double as denominator,
-        ocf_usd_bn is not null as is_present,
+        ocf_usd as numerator,
+        null::decimal(28, 2) as denominator,
+        ocf_usd is not null as is_present,
         ocf_pit_rank as pit_rank,
         ocf_origin_rank as origin_rank,
         source_url
@@ -132,9 +132,9 @@ wanted as (
         quarter_end,
         known_at,
         ticker,
-        capex_usd_bn as numerator,
-        ocf_usd_bn as denominator,
-        capex_usd_bn is not null and ocf_usd_bn is not null as is_present,
+        capex_usd as numerator,
+        ocf_usd as denominator,
+        capex_usd is not null and ocf_usd is not null as is_present,
         greatest(capex_pit_rank, ocf_pit_rank) as pit_rank,
         greatest(capex_origin_rank, ocf_origin_rank) as origin_rank,
         source_url
@@ -142,14 +142,14 @@ wanted as (
 
 ),
 
-summed as (  -- a sum over fewer members than there are would be a guess: it stays in the numerator, never in the value
+summed as (  -- decimals, whose sum does not depend on the order; over fewer members it is no value, only a numerator
 
     select
         metric_id,
         quarter_end,
         known_at,
-        sum(case when is_present then numerator end) as numerator,
-        sum(case when is_present then denominator end) as denominator,
+        sum(case when is_present then numerator end)::double / 1e9 as numerator,
+        sum(case when is_present then denominator end)::double / 1e9 as denominator,
         count(case when is_present then 1 end)::double / count(*) as coverage,
         {{ joined_text('case when not is_present then ticker end') }} as missing_members,
         coalesce(max(case when is_present then pit_rank end), max(pit_rank)) as pit_rank,

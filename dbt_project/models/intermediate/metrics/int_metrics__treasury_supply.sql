@@ -12,9 +12,15 @@ with auctions as (
 
 instants as (  -- a month's issuance is not known before the month has ended
 
-    select month_start, greatest(known_at, month_ended_at) as known_at from auctions
+    select
+        month_start,
+        greatest(known_at, month_ended_at) as known_at
+    from auctions
     union
-    select month_start, greatest(known_until, month_ended_at) as known_at from auctions
+    select
+        month_start,
+        greatest(known_until, month_ended_at) as known_at
+    from auctions
     where known_until is not null
 
 ),

@@ -41,9 +41,10 @@ changes as (
 
     select * from with_lasting_evidence
     where period_end is not null
-    window quarter as (
-        partition by cik, concept, fiscal_year_start, fiscal_quarter_number order by known_at
-    )
+    window
+        quarter as (
+            partition by cik, concept, fiscal_year_start, fiscal_quarter_number order by known_at
+        )
     qualify {{ differs_from_previous([
         'tag', 'fiscal_year_end', 'period_start', 'period_end', 'value_usd', 'ttm_usd',
         'null_reason', 'ttm_null_reason', 'pit_rank', 'origin_rank',

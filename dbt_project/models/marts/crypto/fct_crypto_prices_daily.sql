@@ -53,9 +53,17 @@ candidates as (
 
 instants as (
 
-    select asset, price_date, known_at from candidates
+    select
+        asset,
+        price_date,
+        known_at
+    from candidates
     union
-    select asset, price_date, known_until as known_at from candidates
+    select
+        asset,
+        price_date,
+        known_until as known_at
+    from candidates
     where known_until is not null
 
 ),

@@ -15,8 +15,10 @@ with_kind as (
             when is_inflation_indexed then 'inflation_indexed'
             else 'nominal_coupon'
         end as security_kind,
-        total_tendered_usd - coalesce(soma_tendered_usd, 0) as public_tendered_usd,
-        total_accepted_usd - coalesce(soma_accepted_usd, 0) as public_accepted_usd,
+        -- by parts: the published total of 912797TN7 lacks the foreign authorities' bids; noncompetitive bids are
+        -- filled whole, so what is accepted of them is what was tendered
+        competitive_tendered_usd + noncompetitive_accepted_usd + fima_tendered_usd as public_tendered_usd,
+        competitive_accepted_usd + noncompetitive_accepted_usd + fima_accepted_usd as public_accepted_usd,
         12 * (extract(year from maturity_date) - extract(year from issue_date))
         + extract(month from maturity_date) - extract(month from issue_date) as months_to_maturity
     from versions

@@ -1,0 +1,121 @@
+"""The DAGs, spelled out: an empty bag, a lost DAG, an unplanned one or a moved edge all fail here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+CALENDARS = {
+    "ingest__binance__spot_klines": ("30 0 * * *", "UTC"),
+    "ingest__defillama__coin_prices": ("0 2 * * *", "UTC"),
+    "ingest__fiscaldata__auctions": ("30 13,17 * * 1-5", "America/New_York"),
+    "ingest__ofr__financial_stress": ("0 18 * * 1-5", "America/New_York"),
+    "ingest__sec__company_facts": ("0 6-22 * * 1-5", "America/New_York"),
+    "ingest__tic__major_foreign_holders": ("30 16 15-20 * *", "America/New_York"),
+    "maintenance": ("0 5 * * 0", "America/New_York"),
+}
+INGESTS = {
+    "ingest__binance__spot_klines": "landing/binance/spot_klines",
+    "ingest__defillama__coin_prices": "landing/defillama/coin_prices",
+    "ingest__fiscaldata__auctions": "landing/fiscaldata/auctions",
+    "ingest__ofr__financial_stress": "landing/ofr/financial_stress",
+    "ingest__sec__company_facts": "landing/sec/company_facts",
+    "ingest__tic__major_foreign_holders": "landing/tic/major_foreign_holders",
+}
+
+
+def test_every_dag_file_imports(bag):
+    assert bag.import_errors == {}
+
+
+def test_the_dags_are_exactly_these(bag):
+    assert set(bag.dags) == {*INGESTS, "build", "maintenance"}
+
+
+@pytest.mark.parametrize("dag_id", CALENDARS)
+def test_a_dag_with_a_clock_keeps_its_publishers_calendar(bag, dag_id):
+    timetable = bag.dags[dag_id].timetable
+    assert (timetable.expression, timetable.timezone) == CALENDARS[dag_id]
+
+
+def test_only_the_build_has_no_clock(bag):
+    assert {d for d in bag.dags if not hasattr(bag.dags[d].timetable, "expression")} == {"build"}
+
+
+@pytest.mark.parametrize("dag_id", CALENDARS)
+def test_a_new_dag_makes_no_run_for_a_tick_long_past(bag, dag_id):
+    # Not a matter of style: the default, False, runs a tick that passed within a tenth of the calendar's gap.
+    assert bag.dags[dag_id].timetable.run_immediately == timedelta(minutes=5)
+    assert bag.dags[dag_id].start_date is None
+
+
+@pytest.mark.parametrize("dag_id", INGESTS)
+def test_an_ingest_is_one_task_that_emits_its_tables_asset(bag, dag_id):
+    dag = bag.dags[dag_id]
+    assert dag.task_ids == ["land"]
+    assert [asset.name for asset in dag.get_task("land").outlets] == [INGESTS[dag_id]]
+
+
+@pytest.mark.parametrize("dag_id", INGESTS)
+def test_an_outage_is_retried_over_hours(bag, dag_id):
+    land = bag.dags[dag_id].get_task("land")
+    first, factor = land.retry_delay, land.retry_exponential_backoff
+    assert land.retries == 3
+    assert timedelta(hours=3) <= sum((first * factor**n for n in range(3)), timedelta()) <= timedelta(hours=12)
+
+
+@pytest.mark.parametrize("dag_id", INGESTS)
+def test_an_ingest_is_described_by_its_contract(bag, dag_id):
+    from warehouse import sources
+
+    _, code, table_name = dag_id.split("__")
+    source, table = sources.find(code, table_name)
+    for text in (table.description, source.homepage, table.licence.name, table.known_at.description):
+        assert text in bag.dags[dag_id].doc_md
+
+
+def test_the_build_waits_for_any_landed_table_and_not_for_all(bag):
+    from airflow.sdk import AssetAny
+
+    condition = bag.dags["build"].timetable.asset_condition
+    assert isinstance(condition, AssetAny)
+    assert {asset.name for asset in condition.objects} == set(INGESTS.values())
+
+
+def test_the_builds_tasks_follow_each_other_in_this_order(bag):
+    edges = {task.task_id: task.downstream_task_ids for task in bag.dags["build"].tasks}
+    assert edges == {
+        "load": {"validate"},
+        "validate": {"transform"},
+        "transform": {"check"},
+        "check": {"publish"},
+        "publish": set(),
+    }
+
+
+def test_a_skipped_task_skips_what_follows_it(bag):
+    assert {task.trigger_rule for task in bag.dags["build"].tasks} == {"all_success"}
+
+
+def test_only_publishing_tells_the_world(bag):
+    outlets = {task.task_id: [a.name for a in task.outlets] for task in bag.dags["build"].tasks}
+    assert outlets.pop("publish") == ["published/warehouse"]
+    assert not any(outlets.values())
+
+
+def test_maintenance_is_one_task_without_assets(bag):
+    dag = bag.dags["maintenance"]
+    assert dag.task_ids == ["maintain"]
+    assert not dag.get_task("maintain").outlets
+
+
+def test_whatever_writes_the_builders_file_queues_in_one_pool_and_nothing_else_does(bag):
+    pools = {(dag.dag_id, task.task_id): task.pool for dag in bag.dags.values() for task in dag.tasks}
+    writers = {key for key, pool in pools.items() if pool == "duckdb_writer"}
+    assert writers == {(d, t) for d in ("build", "maintenance") for t in bag.dags[d].task_ids}
+    assert set(pools.values()) == {"duckdb_writer", "default_pool"}
+
+
+def test_no_dag_runs_twice_at_once_or_catches_up(bag):
+    assert {(dag.max_active_runs, dag.catchup) for dag in bag.dags.values()} == {(1, False)}

@@ -1,0 +1,75 @@
+"""A home built once from the sample, by the verbs, shared by all integration tests (and xdist workers)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+
+from warehouse import pipeline
+from warehouse.settings import PROJECT_ROOT, Settings
+
+
+def cli(settings: Settings, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would."""
+    return subprocess.run(
+        command(settings, *arguments), capture_output=True, text=True, env=environment(settings), **options
+    )
+
+
+def command(settings: Settings, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "warehouse.cli", *arguments]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("WAREHOUSE_")}
+    given = {"WAREHOUSE_HOME": str(settings.home), "WAREHOUSE_SOURCES": settings.sources, "COLUMNS": "400"}
+    return {**kept, **given, **({"WAREHOUSE_NOW": settings.now} if settings.now else {})}
+
+
+@pytest.fixture(scope="session")
+def sample_settings():
+    return Settings(sources=f"recorded:{PROJECT_ROOT / 'sample'}", lock_wait_seconds=30)
+
+
+def _built_once(tmp_path_factory, name, build):
+    """Build a home in the folder that all workers share, unless one of them has."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
+    home = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not (home / "current").exists():
+            build(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, sample_settings):
+    """Settings of a home with one release of the whole sample. Read it; change only a copy."""
+    home = _built_once(tmp_path_factory, "built", lambda home: pipeline.run(replace(sample_settings, home=home)))
+    return replace(sample_settings, home=home)
+
+
+@pytest.fixture(scope="session")
+def built_in_march(tmp_path_factory, sample_settings):
+    """The same with the clock in March 2026, so that a later run has news."""
+    then = replace(sample_settings, now="2026-03-31T00:00:00Z")
+    home = _built_once(tmp_path_factory, "built-in-march", lambda home: pipeline.run(replace(then, home=home)))
+    return replace(then, home=home)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Copy a home, keeping its links, so that a test may change it."""
+
+    def _copied(settings: Settings) -> Settings:
+        home = tmp_path / "home"
+        shutil.copytree(settings.home, home, symlinks=True)
+        return replace(settings, home=home)
+
+    return _copied

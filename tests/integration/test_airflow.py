@@ -1,0 +1,117 @@
+"""The main job under Airflow's real scheduler, from a clean home to a release and back to silence."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+from rich.console import Console
+
+import warehouse
+from tests.integration.conftest import command, environment
+from warehouse.demo import demo
+from warehouse.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+LANDED = {"defillama__coin_prices", "fiscaldata__auctions", "ofr__financial_stress", "sec__company_facts",
+          "tic__major_foreign_holders"}  # fmt: skip
+NOT_IN_THE_SAMPLE = {"binance__spot_klines"}  # the sample holds closes only, and no candle is invented
+STEPS = ["load", "validate", "transform", "check", "publish"]
+
+
+def running_in(folder):
+    """Return what works in a folder: Airflow's processes rename themselves, but keep their working directory."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def demonstrate(home):
+    printed = io.StringIO()
+    result = demo(Settings(home=home), Console(file=printed, width=200))
+    return result, printed.getvalue()
+
+
+def test_the_demonstration_publishes_a_release_once_and_leaves_nothing_running(tmp_path):
+    first, printed = demonstrate(tmp_path)
+
+    tasks = {(dag, task): state for dag, task, state in reversed(first.tasks)}  # the first build's state wins
+    for table in LANDED:
+        assert tasks[f"ingest__{table}", "land"] == "success"
+    for table in NOT_IN_THE_SAMPLE:
+        assert tasks[f"ingest__{table}", "land"] == "skipped"
+    assert [tasks["build", step] for step in STEPS] == ["success"] * len(STEPS)
+    builds = [(kind, state) for dag, kind, state in first.runs if dag == "build"]
+    assert builds
+    assert set(builds) == {("asset_triggered", "success")}
+    assert first.published
+    assert first.release == (tmp_path / "current").resolve()
+    with warehouse.connect(tmp_path) as connection:
+        assert connection.execute("select count(*) from metrics.latest").fetchone()[0] > 0
+    assert "is not in the recording" in printed
+    assert first.release.name in printed
+    assert running_in(tmp_path / "airflow") == []
+
+    second, printed = demonstrate(tmp_path)
+
+    assert {state for _, _, state in second.tasks} == {"skipped"}
+    assert not [dag for dag, _, _ in second.runs if dag == "build"]
+    assert not second.published
+    assert second.release == first.release
+    assert len([p for p in (tmp_path / "releases").iterdir() if p.is_dir()]) == 1
+    assert "Nothing changed" in printed
+    assert running_in(tmp_path / "airflow") == []
+    assert max(first.peak_rss_bytes, second.peak_rss_bytes) < 4 * 2**30
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_demonstration_leaves_nothing_running(tmp_path, sent):
+    settings = Settings(home=tmp_path)
+    folder = tmp_path / "airflow"
+
+    def start():
+        return subprocess.Popen(
+            command(settings, "demo"), env=environment(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    process = start()
+    _wait_until(lambda: any(folder.glob("logs/dag_id=ingest__*/*/*/attempt=1.log")), process)
+    assert len(running_in(folder)) >= len(["api-server", "dag-processor", "scheduler", "a worker"])
+    process.send_signal(sent)
+    assert process.wait(timeout=60) != 0
+    if sent == signal.SIGKILL:  # it could do nothing more; whoever comes next cleans up
+        left = {p.pid for p in running_in(folder)}
+        assert left
+        process = start()
+        _wait_until(lambda: not left & {p.pid for p in running_in(folder)}, process)
+        process.terminate()
+        process.wait(timeout=60)
+    assert running_in(folder) == []
+
+
+def _wait_until(condition, process):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, f"the demonstration ended by itself: {process.returncode}"
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_without_airflow_the_demonstration_says_how_to_install_it(tmp_path):
+    hide = "import sys; sys.modules['airflow'] = None; from warehouse.cli import main; sys.argv = ['drypowder', 'demo']; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", hide], env=environment(Settings(home=tmp_path)), capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "make demo" in done.stdout + done.stderr
+    assert "Airflow is not installed" in done.stdout + done.stderr

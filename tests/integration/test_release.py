@@ -1,0 +1,177 @@
+"""What consumers rely on: a release opens, is whole, says where it came from, and can be taken back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import duckdb
+import pytest
+
+import warehouse
+from tests.integration.conftest import cli, environment
+from warehouse import pipeline, release
+from warehouse.errors import GateClosed, NoRelease, NothingNew
+from warehouse.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def query(settings, sql):
+    with release.connect(settings.home) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_release_holds_what_its_manifest_says(built):
+    found = release.current(built)
+    manifest = found.manifest
+    assert release.verify(found) == []
+    assert {n.split(".")[0] for n in manifest["tables"]} == {"marts", "metrics", "ops"}
+    for name, entry in manifest["tables"].items():
+        schema, table = name.split(".")
+        assert query(built, f"select count(*) from {name}") == [(entry["rows"],)]
+        if schema != "ops":
+            parquet = found.path / "parquet" / schema / f"{table}.parquet"
+            assert duckdb.sql(f"select count(*) from '{parquet}'").fetchone() == (entry["rows"],)
+    assert manifest["sources"]["sec.company_facts"]["origin"] == "reconstructed"
+    assert len(manifest["sources"]["sec.company_facts"]["fetches"]) > 5
+    assert manifest["engines"]["duckdb"] == "1.5.5"
+    assert all(s["expectations"] for s in manifest["suites"])
+    assert not list(found.path.glob("*.wal"))
+    assert {oct(p.stat().st_mode & 0o777) for p in found.path.rglob("*") if p.is_file()} == {"0o444"}
+
+
+def test_the_quality_report_is_in_the_release_and_names_both_gates(built):
+    for border in ("incoming", "release"):
+        page = (built.current / "quality" / border / "index.html").read_text()
+        assert "http://" not in page
+        assert "https://" not in page
+    assert "sec__company_facts" in (built.current / "quality" / "incoming" / "index.html").read_text()
+
+
+def test_every_column_of_a_release_is_described_and_every_number_has_a_unit(built):
+    columns = query(
+        built,
+        "select table_name, column_name, data_type, comment from duckdb_columns() where schema_name in ('marts', 'metrics')",
+    )
+    assert len(columns) > 100
+    assert [c[:2] for c in columns if not c[3]] == []
+
+
+def test_latest_and_as_of_have_the_same_columns(built):
+    names = "select column_name, column_type from (describe select * from {})"
+    with duckdb.connect(str(built.current.resolve() / "warehouse.duckdb"), read_only=True) as connection:
+        latest, then = (
+            connection.execute(names.format(t)).fetchall()
+            for t in ("metrics.latest", "metrics.as_of(date '2025-01-01')")
+        )
+    assert latest == then
+    assert latest
+
+
+def test_names_carry_no_catalogue_so_a_release_can_be_attached_as_warehouse(built):
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{built.current.resolve()}/warehouse.duckdb' as warehouse (read_only)")
+        assert connection.execute("select count(*) from warehouse.metrics.latest").fetchone()[0] > 100
+
+
+def test_a_second_run_publishes_nothing(built, copied):
+    settings = copied(built)
+    before = release.current(settings).id
+    with pytest.raises(NothingNew):
+        pipeline.run(settings)
+    assert [r.id for r in release.releases(settings)] == [before]
+
+
+def test_news_make_a_second_release_and_rollback_takes_it_back(built_in_march, copied):
+    settings = replace(copied(built_in_march), now=None)
+    first = release.current(settings)
+    with warehouse.connect(settings.home) as old_reader:
+        pipeline.run(settings)
+        second = release.current(settings)
+        newest = "select max(known_at) from metrics.latest"
+        assert old_reader.execute(newest).fetchall() < query(settings, newest)
+        assert first.id != second.id
+    assert release.rollback(settings).id == first.id
+    assert query(settings, newest)[0][0].month == 3
+    assert release.rollback(settings, second.id).id == second.id
+    with pytest.raises(NoRelease, match="There is no release nowhere"):
+        release.rollback(settings, "nowhere")
+
+
+def test_a_changed_file_in_a_release_is_noticed(built, copied):
+    settings = copied(built)
+    spoilt = release.current(settings).path / "parquet" / "metrics" / "latest.parquet"
+    spoilt.chmod(0o644)
+    spoilt.write_bytes(b"spoilt")
+    assert release.verify(release.current(settings)) == [
+        "parquet/metrics/latest.parquet has changed since it was published"
+    ]
+    assert cli(settings, "verify").returncode == 1
+
+
+def test_a_release_that_fails_its_gate_leaves_yesterdays_current(built, copied):
+    settings = copied(built)
+    before = release.current(settings).id
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("delete from marts.fct_auctions where auction_date > date '2015-01-01'")
+    with pytest.raises(GateClosed, match="fct_auctions"):
+        pipeline.check(settings)
+    with pytest.raises(GateClosed, match="has not passed"):
+        pipeline.publish(settings)
+    assert release.current(settings).id == before
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        failed = connection.execute(
+            "select table_name from ops.validations where border = 'release' and not success and severity = 'critical'"
+        )
+        assert ("marts.fct_auctions",) in failed.fetchall()
+
+
+def test_a_consumer_needs_duckdb_alone(built):
+    # Everything else of the platform is made unimportable; what is left is what `pip install drypowder` brings.
+    program = """
+import sys
+for name in ("airflow", "dbt", "great_expectations", "httpx", "pandas", "pyarrow", "rich", "typer", "yaml", "filelock", "msgspec"):
+    sys.modules[name] = None
+import warehouse
+with warehouse.connect() as release:
+    print(release.execute("select count(*) from metrics.as_of('2025-02-26')").fetchone()[0])
+"""
+    done = subprocess.run([sys.executable, "-c", program], env=environment(built), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000
+
+
+def test_the_command_answers_in_every_format(built):
+    sql = "select metric_id, count(*) as n from metrics.latest where metric_id = 'ofr_fsi' group by all"
+    assert "ofr_fsi" in cli(built, "query", sql).stdout
+    assert cli(built, "query", "-f", "csv", sql).stdout.splitlines() == ["metric_id,n", "ofr_fsi,6292"]
+    assert json.loads(cli(built, "query", "-f", "json", sql).stdout) == {"metric_id": "ofr_fsi", "n": 6292}
+    refused = cli(built, "query", "select * from read_text('/etc/passwd')")
+    assert refused.returncode == 1
+    assert "UnsafeQuery" in refused.stderr
+    assert cli(built, "query", "select nothing from nowhere").returncode == 1
+
+
+@pytest.mark.parametrize("verb", ["status", "releases", "verify", "doctor"])
+def test_a_verb_that_only_looks_changes_nothing(built, verb):
+    before = sorted((p, p.stat().st_mtime_ns) for p in built.home.rglob("*"))
+    done = cli(built, verb)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert release.current(built).id in done.stdout
+    assert sorted((p, p.stat().st_mtime_ns) for p in built.home.rglob("*")) == before
+
+
+def test_a_home_without_a_release_says_what_to_type(tmp_path, built):
+    done = cli(replace(built, home=tmp_path), "status")
+    assert done.returncode == 1
+    assert "make demo" in done.stderr
+
+
+def test_the_sample_is_what_its_script_writes(recordings):
+    before = {p.name: p.read_bytes() for p in (PROJECT_ROOT / "sample").rglob("*.gz")}
+    assert before
+    subprocess.run([sys.executable, PROJECT_ROOT / "sample" / "write.py", recordings], check=True, capture_output=True)
+    assert {p.name: p.read_bytes() for p in (PROJECT_ROOT / "sample").rglob("*.gz")} == before
