@@ -80,12 +80,12 @@ $(VENV)/bin/uv: requirements/bootstrap.txt
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(VENV)/bin/uv
 	@if test -f $(VENV)/.dev; then $(MAKE) --no-print-directory $(VENV)/.dev; \
 	else echo "Installing the locked environment into $(VENV) ..."; \
-		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/core.txt && \
+		$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/core.txt && \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; fi
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/uv
 	@echo "Installing the locked environment for developers into $(VENV) ..."
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.core

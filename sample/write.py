@@ -222,17 +222,13 @@ def _january_2026(recordings: Path) -> list[dict[str, str]]:
 
 
 def write_stress_index(sample: Sample, recordings: Path) -> None:
-    """Write the stress index with three decimals throughout."""
+    """Write the stress index, each figure with the digits that were published."""
     names = {ours: theirs for theirs, ours in ofr.HEADER.items()}
     lines = [",".join(names.values())]
     for row in ofr.extract(_response(recordings / "liquidity" / "fsi.csv", ofr.URL)):
-        figures = [_three_decimals(row[name]) for name in list(names)[1:]]
+        figures = ["" if row[name] is None else str(row[name]) for name in list(names)[1:]]
         lines.append(",".join([str(row["observation_date"]), *figures]))
     sample.add("ofr/fsi.csv.gz", ofr.URL, "\n".join(lines) + "\n", GATHERED["fsi"])
-
-
-def _three_decimals(figure: object) -> str:
-    return "" if figure is None else f"{Decimal(str(figure)):.3f}"
 
 
 def write_foreign_holders(sample: Sample, recordings: Path) -> None:

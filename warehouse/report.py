@@ -61,7 +61,7 @@ class _Line:
 
 
 def _instant(value: datetime | None) -> str:
-    return "" if value is None else f"{value:%Y-%m-%d %H:%M}Z"
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M}"
 
 
 def _line(row: tuple[Any, ...], figure: Callable[[tuple[Any, ...]], str], subject: str | None = None) -> _Line:
@@ -80,7 +80,7 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, list[_Line]]:
 
     def with_growth(row: tuple[Any, ...]) -> str:
         change = growth.get(row[0])
-        return f"{row[2]:,.1f} bn USD, " + ("no year-ago figure" if change is None else f"{change:+.0%} on the year")
+        return f"{row[2]:,.1f} bn USD" + ("" if change is None else f", {change:+.0%} yoy")
 
     return {
         "AI capex, trailing twelve months": [
@@ -95,7 +95,7 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, list[_Line]]:
         ],
         "Net liquidity": _net_liquidity(connection),
         "Financial stress": [
-            _line(r, lambda r: f"OFR FSI {r[2]:+.3f} (0 is average)") for r in latest("ofr_fsi", "system")
+            _line(r, lambda r: f"{r[2]:+.3f} (0 is average)", "OFR FSI") for r in latest("ofr_fsi", "system")
         ],
         "Foreign holders of Treasuries": [
             _line(r, lambda r: f"{r[2]:,.1f} bn USD") for r in latest("foreign_treasury_holdings", "country")
@@ -103,7 +103,7 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, list[_Line]]:
         "Bitcoin": [
             *(_line(r, lambda r: f"{-r[2]:.1%} below its peak") for r in latest("btc_drawdown", "asset")),
             *(
-                _line(r, lambda r: f"volatility {r[2]:.0%} a year (30 days)")
+                _line(r, lambda r: f"{r[2]:.0%} a year", f"{r[0]} 30-day volatility")
                 for r in latest("realised_vol_30d", "asset")
             ),
         ],
@@ -118,7 +118,7 @@ def _net_liquidity(connection: duckdb.DuckDBPyConnection) -> list[_Line]:
         "qualify row_number() over (partition by metric_id order by period_end desc) = 1"
     ).fetchall()
     if not parts:
-        return [_Line("total assets, TGA, RRP", "not landed: no source for them yet", "", "", "")]
+        return [_Line("total assets, TGA, RRP", "not landed, no source yet", "", "", "")]
     return [_Line(p[0], f"{p[2]:,.1f} {p[3]}", str(p[1]), _instant(p[4]), p[5]) for p in parts]
 
 
@@ -127,15 +127,17 @@ def print_release(settings: Settings, console: Console) -> None:
     found = release.current(settings)
     with release.connect(settings.home) as connection:
         figures = _figures(connection)
-    grid = Grid(title=f"Release {found.id}", title_justify="left")
-    for name in ("What", "Figure", "Period", "Known since", "Origin"):
-        grid.add_column(name, no_wrap=name != "Figure")
+    console.print(f"[bold]Release {found.id}[/], as of {clock.now(settings):%Y-%m-%d %H:%M}Z", highlight=False)
     for heading, lines in figures.items():
-        grid.add_section()
-        grid.add_row(f"[bold]{heading}[/]", "", "", "", "")
+        origins = ", ".join(sorted({each.origin for each in lines} - {""}))
+        console.print(f"\n[bold]{heading}[/]" + (f" ({origins})" if origins else ""), highlight=False)
+        grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for width in (22, 25, 10, 16):
+            grid.add_column(min_width=width, max_width=width, overflow="fold")
         for each in lines:
-            grid.add_row(f"  {each.subject}", each.figure, each.period, each.known_at, each.origin)
-    console.print(grid)
+            grid.add_row(each.subject, each.figure, each.period, each.known_at)
+        console.print(grid, highlight=False)
+    console.print("\n[dim]What, figure, end of its period, known since (UTC); origin in brackets.[/]")
     held = found.manifest["held_back"]
     if held:
         console.print(f"Held back: {', '.join(h['source'] + '.' + h['table'] for h in held)}", style="yellow")

@@ -37,7 +37,7 @@ def sample_settings():
     return Settings(sources=f"recorded:{PROJECT_ROOT / 'sample'}", lock_wait_seconds=30)
 
 
-def _built_once(tmp_path_factory, name, build):
+def built_once(tmp_path_factory, name, build):
     """Build a home in the folder that all workers share, unless one of them has."""
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
@@ -51,7 +51,7 @@ def _built_once(tmp_path_factory, name, build):
 @pytest.fixture(scope="session")
 def built(tmp_path_factory, sample_settings):
     """Settings of a home with one release of the whole sample. Read it; change only a copy."""
-    home = _built_once(tmp_path_factory, "built", lambda home: pipeline.run(replace(sample_settings, home=home)))
+    home = built_once(tmp_path_factory, "built", lambda home: pipeline.run(replace(sample_settings, home=home)))
     return replace(sample_settings, home=home)
 
 
@@ -59,7 +59,7 @@ def built(tmp_path_factory, sample_settings):
 def built_in_march(tmp_path_factory, sample_settings):
     """The same with the clock in March 2026, so that a later run has news."""
     then = replace(sample_settings, now="2026-03-31T00:00:00Z")
-    home = _built_once(tmp_path_factory, "built-in-march", lambda home: pipeline.run(replace(then, home=home)))
+    home = built_once(tmp_path_factory, "built-in-march", lambda home: pipeline.run(replace(then, home=home)))
     return replace(then, home=home)
 
 

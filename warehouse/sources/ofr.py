@@ -62,7 +62,7 @@ def partitions(_: datetime) -> list[Partition]:
 
 
 def _index(name: str, description: str) -> Column:
-    return Column(name=name, type="DECIMAL(9, 4)", unit="index points", description=description)
+    return Column(name=name, type="DOUBLE", unit="index points", description=description)
 
 
 FINANCIAL_STRESS = Table(
@@ -79,7 +79,7 @@ FINANCIAL_STRESS = Table(
         ),
         Column(
             name="ofr_fsi",
-            type="DECIMAL(9, 4)",
+            type="DOUBLE",  # 3 decimals until 2021, some 16 since
             unit="index points",
             required=True,
             description="The index. Zero is average, positive is above-average stress; it is the sum of its five "

@@ -13,7 +13,7 @@ days as (
             'ofr_fsi', 'credit', 'equity_valuation', 'safe_assets', 'funding', 'volatility',
             'united_states', 'other_advanced_economies', 'emerging_markets',
         ] -%}
-        {{ part }}_points::decimal(9, 4) as {{ part }}_points,
+        {{ part }}_points::double as {{ part }}_points,
         {% endfor -%}
         pit_quality::varchar as pit_quality,
         known_at::timestamptz as known_at,
