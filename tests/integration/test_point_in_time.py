@@ -56,10 +56,10 @@ def test_deleting_or_poisoning_what_became_known_later_changes_nothing_said_of_t
                     connection.execute(f"delete from {name} where known_at > ?", [then])
                     continue
                 for column in table.columns:
-                    if column.type == "DOUBLE" and column.name not in table.grain:
-                        connection.execute(
-                            f'update {name} set "{column.name}" = "{column.name}" * 1000 where known_at > ?', [then]
-                        )
+                    if column.type.startswith(("DOUBLE", "DECIMAL")) and column.name not in table.grain:
+                        factor = 1000 if column.type == "DOUBLE" else 10  # a yield of 4,000 % has no price
+                        poisoned = f'try_cast("{column.name}"::double * {factor} as {column.type})'
+                        connection.execute(f'update {name} set "{column.name}" = {poisoned} where known_at > ?', [then])
         run_dbt(elsewhere, "prefix", "run")
         with duckdb.connect(str(elsewhere.warehouse), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
