@@ -30,7 +30,7 @@ SCHEMAS = ("incoming", "raw", "staging", "intermediate", "marts", "metrics", "op
 _OPS = """
 create table if not exists ops.loads (
     fetch_id varchar primary key, source varchar, table_name varchar, "partition" varchar, fetched_at timestamptz,
-    row_count bigint, new_versions bigint, tombstones bigint, loaded_at timestamptz
+    row_count bigint, new_versions bigint, tombstones bigint, body_sha256 varchar[], loaded_at timestamptz
 );
 create table if not exists ops.held_back (
     fetch_id varchar primary key, source varchar, table_name varchar, "partition" varchar, held_at timestamptz,
@@ -238,7 +238,8 @@ def promote(
             versions, tombstones = _promote_one(connection, source, table, fetch)
             connection.execute(
                 "insert into ops.loads select $fetch_id, $source, $table, $partition, $fetched_at, count(*), "
-                f'$versions, $tombstones, $now from incoming."{identifier(source, table)}" where _fetch_id = $fetch_id',
+                "$versions, $tombstones, $bodies, $now "
+                f'from incoming."{identifier(source, table)}" where _fetch_id = $fetch_id',
                 {
                     "fetch_id": fetch.fetch_id,
                     "source": source.code,
@@ -247,6 +248,7 @@ def promote(
                     "fetched_at": fetch.fetched_at,
                     "versions": versions,
                     "tombstones": tombstones,
+                    "bodies": list(fetch.bodies),
                     "now": now,
                 },
             )

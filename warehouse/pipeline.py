@@ -49,8 +49,8 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 """Told one line whenever something a person would want to see has happened."""
 
-CHECKS = "checks.json"
-"""What the last release check found, for `publish`: it is removed by every new build."""
+PASSED = "release-gate-passed"
+"""Says that the last build passed the release's gate; every new build and check removes it."""
 
 
 def _settings(settings: Settings | None) -> Settings:
@@ -492,7 +492,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None) ->
     settings = _settings(settings)
     run_id = _run_id(clock.now(settings))
     with builder_lock(settings, "build"):
-        (settings.home / CHECKS).unlink(missing_ok=True)
+        (settings.home / PASSED).unlink(missing_ok=True)
         with loading.open_warehouse(settings) as connection:
             row = connection.execute("select count(*) from ops.loads").fetchone()
         if not row or not row[0]:
@@ -542,7 +542,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
     settings = _settings(settings)
     now = clock.now(settings)
     with builder_lock(settings, "check"):
-        (settings.home / CHECKS).unlink(missing_ok=True)
+        (settings.home / PASSED).unlink(missing_ok=True)
         try:
             published = {
                 name: entry["rows"]
@@ -570,17 +570,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
                 f"The release failed {len(failures)} critical expectation(s)\n{named}",
                 remedy=f"The current release stays. See {settings.home}/quality/release/index.html.",
             )
-        summaries = [
-            {
-                "suite": v.suite,
-                "table": v.table,
-                "rows": v.row_count,
-                "expectations": len(v.findings),
-                "warnings": [_in_words(f) for f in v.warnings],
-            }
-            for v in verdicts
-        ]
-        (settings.home / CHECKS).write_text(json.dumps(summaries))
+        (settings.home / PASSED).write_text(now.isoformat())
     return Checked(
         expectations=sum(len(v.findings) for v in verdicts),
         warnings=len(warnings),
@@ -603,11 +593,11 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
     settings = _settings(settings)
     now = clock.now(settings)
     with builder_lock(settings, "publish"):
-        checks = settings.home / CHECKS
-        if not checks.is_file():
+        passed = settings.home / PASSED
+        if not passed.is_file():
             raise GateClosed(
                 "The last build has not passed the release's gate",
-                expected=f"{checks}, which `drypowder check` writes",
+                expected=f"{passed}, which `drypowder check` writes",
                 got="none",
                 remedy="Run `drypowder build` and `drypowder check` first.",
             )
@@ -616,7 +606,7 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
                 raise NothingNew(f"Nothing changed since {releases.current(settings).id}, so nothing is published")
             connection.execute("checkpoint")
         started = time.monotonic()
-        published = releases.publish(settings, now=now, run_id=_run_id(now), verdicts=json.loads(checks.read_text()))
+        published = releases.publish(settings, now=now, run_id=_run_id(now))
     published = releases.Release(
         id=published.id,
         path=published.path,

@@ -18,7 +18,7 @@ from warehouse import sources
 from warehouse.errors import ConfigurationError, NoRelease
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     import duckdb
@@ -179,7 +179,7 @@ def remove_unfinished(settings: Settings) -> int:
     return len(unfinished)
 
 
-def publish(settings: Settings, *, now: datetime, run_id: str, verdicts: Sequence[Mapping[str, Any]]) -> Release:
+def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     """Copy marts, metrics and ops into a new folder, settle it on disk, and swap `current` to it.
 
     The caller holds the builder's lock and has had the tables checked. A process killed at any point leaves either
@@ -194,7 +194,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str, verdicts: Sequenc
     quality = settings.home / "quality"
     if quality.is_dir():
         shutil.copytree(quality, building / "quality")
-    manifest = _manifest(settings, building, release_id, now, run_id, tables, verdicts)
+    manifest = _manifest(settings, building, release_id, now, run_id, tables)
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in sorted(building.rglob("*")):
         if path.is_file():
@@ -294,18 +294,25 @@ def _manifest(
     now: datetime,
     run_id: str,
     tables: Mapping[str, Mapping[str, Any]],
-    verdicts: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     import duckdb
 
     connection = duckdb.connect(str(settings.warehouse), read_only=True)
     try:
         loads = connection.execute(
-            "select source || '.' || table_name, fetch_id, fetched_at::varchar, row_count from ops.loads order by all"
+            "select source || '.' || table_name, fetch_id, fetched_at::varchar, row_count, body_sha256 from ops.loads "
+            "order by 1, 2"
         ).fetchall()
         freshness = connection.execute("select * from ops.freshness order by all").fetchall()
         held = connection.execute(
             'select source, table_name, "partition", border, reason from ops.held_back order by all'
+        ).fetchall()
+        suites = connection.execute(
+            "select border, suite, row_count, count(*), "
+            "list(expectation) filter (not success and severity = 'critical'), "
+            "list(expectation) filter (not success and severity <> 'critical'), validated_at::varchar "
+            "from ops.validations group by border, suite, row_count, validated_at, run_id "
+            "qualify row_number() over (partition by suite order by max(rowid) desc) = 1 order by 1, 2"
         ).fetchall()
         content = fingerprint(settings, connection)
     finally:
@@ -328,7 +335,7 @@ def _manifest(
                 "origin": row[7],
                 "licence": licences.get(f"{row[0]}.{row[1]}"),
                 "fetches": [
-                    {"fetch_id": load[1], "fetched_at": load[2], "rows": load[3]}
+                    {"fetch_id": load[1], "fetched_at": load[2], "rows": load[3], "sha256": load[4]}
                     for load in loads
                     if load[0] == f"{row[0]}.{row[1]}"
                 ],
@@ -336,7 +343,18 @@ def _manifest(
             for row in freshness
         },
         "held_back": [dict(zip(("source", "table", "partition", "border", "reason"), h, strict=True)) for h in held],
-        "suites": list(verdicts),
+        "suites": [
+            {
+                "border": suite[0],
+                "suite": suite[1],
+                "rows": suite[2],
+                "expectations": suite[3],
+                "failed": suite[4] or [],
+                "warnings": suite[5] or [],
+                "validated_at": suite[6],
+            }
+            for suite in suites
+        ],
         "engines": {name: version(name) for name in _ENGINES},
         "files": {
             str(p.relative_to(building)): hashlib.sha256(p.read_bytes()).hexdigest()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -16,7 +18,7 @@ from rich.console import Console
 import warehouse
 from tests.integration.conftest import command, environment
 from warehouse.demo import demo
-from warehouse.settings import Settings
+from warehouse.settings import PROJECT_ROOT, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -42,8 +44,35 @@ def demonstrate(home):
     return result, printed.getvalue()
 
 
+class SecondBuilder(threading.Thread):
+    """Starts a build by hand as soon as Airflow's own holds the lock, once impatiently and once patiently."""
+
+    def __init__(self, home):
+        super().__init__(daemon=True)
+        self.settings = Settings(home=home, sources=f"recorded:{PROJECT_ROOT / 'sample'}")
+        self.impatient = self.patient = None
+
+    def run(self):
+        note = self.settings.home / "builder.lock.json"
+        while not (note.exists() and '"build"' in note.read_text()):
+            time.sleep(0.02)
+        self.impatient = self.load(wait=0.1)
+        self.patient = self.load(wait=120)
+
+    def load(self, wait):
+        given = {**environment(self.settings), "WAREHOUSE_LOCK_WAIT_SECONDS": str(wait)}
+        return subprocess.run(command(self.settings, "load"), env=given, capture_output=True, text=True)
+
+
 def test_the_demonstration_publishes_a_release_once_and_leaves_nothing_running(tmp_path):
+    by_hand = SecondBuilder(tmp_path)
+    by_hand.start()
     first, printed = demonstrate(tmp_path)
+
+    by_hand.join(timeout=120)
+    assert by_hand.impatient.returncode == 1
+    assert re.search(r"BuilderBusy.*held by process \d+ \(build\) since", by_hand.impatient.stderr)
+    assert by_hand.patient.returncode == 0, by_hand.patient.stderr
 
     tasks = {(dag, task): state for dag, task, state in reversed(first.tasks)}  # the first build's state wins
     for table in LANDED:
