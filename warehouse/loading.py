@@ -186,7 +186,7 @@ def fill_incoming(connection: duckdb.DuckDBPyConnection, source: Source, table: 
     return int(row[0]) if row else 0
 
 
-def _business_calendar(connection: duckdb.DuckDBPyConnection) -> None:
+def give_macros(connection: duckdb.DuckDBPyConnection) -> None:
     """Give the connection the macros of known_at rules and the calendar they read."""
     import numpy as np
     import pandas as pd
@@ -230,7 +230,7 @@ def promote(
     A row is new when its content differs from the latest version of its key; a key that is missing from a later
     snapshot of its partition gets a tombstone. Returns (new versions, tombstones).
     """
-    _business_calendar(connection)
+    give_macros(connection)
     total_versions = total_tombstones = 0
     for fetch in sorted(fetches, key=lambda f: f.fetch_id):
         connection.begin()

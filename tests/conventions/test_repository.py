@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 
 import pytest
+import pytest_socket
 import typer
 import yaml
 
@@ -179,3 +181,8 @@ def test_a_dag_file_is_a_projection_of_declarations():
         assert text.count("\n") <= 80, path.name
         assert "environ" not in text, path.name
         assert "select " not in text.lower(), path.name
+
+
+def test_tests_cannot_reach_the_network():
+    with socket.socket() as outside, pytest.raises(pytest_socket.SocketConnectBlockedError):
+        outside.connect(("192.0.2.1", 80))
