@@ -140,7 +140,6 @@ def _known(table: Table, raw: str) -> str:
         latest as (
             select {columns}, _partition, _is_deleted
             from {raw}
-            where _partition in (select _partition from fetches)
             qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
         ),
         known as (

@@ -272,9 +272,9 @@ def rollback(
     to: Annotated[str | None, typer.Argument(help="Release to make current; the one before it when left out.")] = None,
 ) -> None:
     """Point `current` back at an earlier release; nothing is deleted."""
-    from warehouse import release
+    from warehouse import pipeline
 
-    found = release.rollback(_settings(), to)
+    found = pipeline.rollback(to, _settings())
     out.print(f"current is now {found.id} in {found.path}", markup=False, highlight=False)
 
 
@@ -301,11 +301,14 @@ def verify(
 
 
 @app.command()
-def replay() -> None:
+def replay(
+    *,
+    allow_fewer: Annotated[bool, typer.Option(help="Also when a table ends with fewer rows than it has now.")] = False,
+) -> None:
     """Rebuild landing and raw from the archive alone; build, check and publish come after."""
     from warehouse import pipeline
 
-    _run(pipeline.replay)
+    _run(pipeline.replay, allow_fewer=allow_fewer)
 
 
 @app.command()

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from datetime import UTC, datetime
+from typing import Literal, Protocol
 
 from warehouse.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 Row = Mapping[str, object]
 
@@ -46,6 +44,8 @@ class Column:
     description: str
     unit: str | None = None
     required: bool = False
+    is_versioned: bool = True
+    """Whether a change of this column alone makes a new version of the row. Not for what the publisher moves about."""
 
     def __post_init__(self) -> None:
         """Refuse a column that a stranger could not read."""
@@ -160,13 +160,16 @@ class Partition:
 
     key: str
     fetch: Callable[[Get], Iterable[Response]]
-    closed: bool = False
-    """Its content no longer changes: fetched once, unless asked for again."""
+    closes_at: datetime | None = None
+    """Instant after which its content no longer changes: once fetched after it, it is not asked for again.
+
+    A partition that closes is a stretch of the calendar, so an answer without rows is no fault while nothing is in it.
+    """
 
 
-def is_closed_year(year: int, now: datetime) -> bool:
-    """Say whether a calendar year's records have settled: a month after its end publishers are done with it."""
-    return year < now.year - (now.month == 1)
+def year_closes_at(year: int) -> datetime:
+    """Return when a calendar year's records have settled: a month after its end publishers are done with it."""
+    return datetime(year + 1, 2, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)

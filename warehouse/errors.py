@@ -39,6 +39,10 @@ class ContractViolation(WarehouseError):
     """A payload is not what its table's contract promises. The bytes are kept; the rows are refused."""
 
 
+class EmptyPayload(ContractViolation):
+    """A payload has no row at all."""
+
+
 class GateClosed(WarehouseError):
     """A critical expectation failed: the rows or the release are held back."""
 

@@ -79,9 +79,16 @@ class RecordedTransport:
 class _Transient(Exception):
     """An answer worth another try, with the wait the publisher asked for."""
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, answer: Answer, retry_after: float | None = None) -> None:
         super().__init__(reason)
+        self.answer = answer
         self.retry_after = retry_after
+
+
+class Refused(SourceUnavailable):
+    """The publisher answered to the last try, but not with data; `answer` is what it said."""
+
+    answer: Answer | None = None
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -149,6 +156,8 @@ class LiveTransport:
                 remedy="Put WAREHOUSE_CONTACT='Your Name you@example.org' into .env.",
             )
         self._budget = budget or Budget()
+        # It logs whole addresses, keys included; ours are logged without.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         self._rewrite = rewrite
         self._client = httpx.Client(
             headers={"User-Agent": f"Dry Powder {settings.contact}", "Accept-Encoding": "gzip, deflate"},
@@ -183,36 +192,33 @@ class LiveTransport:
         except (_Transient, httpx.HTTPError, httpx.InvalidURL) as error:
             retry_after = getattr(error, "retry_after", None)
             asked = f", which asked to wait {retry_after:.0f} s" if retry_after else ""
-            raise SourceUnavailable(
+            refusal = Refused(
                 f"GET {without_credentials(url)} failed {len(failures) or 1} time(s){asked}",
                 expected="an answer with data",
                 got=str(error) or type(error).__name__,
                 remedy="Try again later; `drypowder doctor` checks the network and the settings.",
-            ) from error
+            )
+            refusal.answer = getattr(error, "answer", None)
+            raise refusal from error
         raise AssertionError("stamina ended without a result or an error")  # pragma: no cover
 
     def _send_once(self, url: str, per_second: float) -> Answer:
         self._budget.wait(urlsplit(url).netloc, per_second)
         response = self._client.get(self._rewrite(url))
-        fetched_at = datetime.now(UTC)
-        if response.status_code in _TRANSIENT:
-            raise _Transient(f"HTTP {response.status_code}", _retry_after(response.headers, fetched_at))
-        if response.status_code in _OK and not response.content.strip():
-            raise _Transient(f"HTTP {response.status_code} with an empty body")
-        log.info(
-            "fetched url=%s status=%d bytes=%d",
-            without_credentials(url),
-            response.status_code,
-            len(response.content),
-        )
-        return Answer(
+        answer = Answer(
             url=url,
             status=response.status_code,
             headers=dict(response.headers),
             body=response.content,
-            fetched_at=fetched_at,
+            fetched_at=datetime.now(UTC),
             origin="live",
         )
+        if answer.status in _TRANSIENT:
+            raise _Transient(f"HTTP {answer.status}", answer, _retry_after(answer.headers, answer.fetched_at))
+        if answer.status in _OK and not answer.body.strip():
+            raise _Transient(f"HTTP {answer.status} with an empty body", answer)
+        log.info("fetched url=%s status=%d bytes=%d", without_credentials(url), answer.status, len(answer.body))
+        return answer
 
 
 def transport(settings: Settings) -> Transport:
@@ -244,7 +250,24 @@ class Client:
         Raises:
             SourceUnavailable: no answer, an error status, an HTML page, an empty or a truncated body.
         """
-        answer = self.transport.send(canonical_url(url, params), per_second=self.per_second)
+        try:
+            answer = self.transport.send(canonical_url(url, params), per_second=self.per_second)
+        except Refused as refusal:
+            if refusal.answer:
+                self._keep(refusal.answer, is_fallback=is_fallback)
+            raise
+        response = self._keep(answer, is_fallback=is_fallback)
+        got = _why_unusable(response, expect)
+        if got:
+            raise SourceUnavailable(
+                f"GET {response.url} did not answer with data",
+                expected=f"{expect} with status 200",
+                got=got,
+                remedy="The body is in the archive; try again later.",
+            )
+        return response
+
+    def _keep(self, answer: Answer, *, is_fallback: bool) -> Response:
         response = Response(
             url=without_credentials(answer.url),
             body=answer.body,
@@ -256,14 +279,6 @@ class Client:
             is_fallback=is_fallback,
         )
         self.seen.append(response)
-        got = _why_unusable(response, expect)
-        if got:
-            raise SourceUnavailable(
-                f"GET {response.url} did not answer with data",
-                expected=f"{expect} with status 200",
-                got=got,
-                remedy="The body is in the archive; try again later.",
-            )
         return response
 
 

@@ -12,11 +12,12 @@ import tempfile
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from warehouse.archive import Fetch, settle, write_atomically
 from warehouse.contract import Column, Response, SqlExtract, Table
-from warehouse.errors import ContractViolation
+from warehouse.errors import ContractViolation, EmptyPayload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,18 +42,52 @@ class Landing:
 
 def path_of(settings: Settings, fetch: Fetch) -> Path:
     """Return where a fetch lands."""
-    return settings.landing / fetch.source / fetch.table / f"{fetch.fetch_id}.parquet"
+    return _folder(settings, fetch) / f"{fetch.fetch_id}.parquet"
 
 
-def refusal_of(settings: Settings, fetch: Fetch) -> Path:
-    """Return where a refusal of a fetch is written down."""
-    return settings.refused / fetch.source / fetch.table / f"{fetch.fetch_id}.json"
+def _folder(settings: Settings, fetch: Fetch) -> Path:
+    return settings.landing / fetch.source / fetch.table / quote(fetch.partition, safe="")
+
+
+def files(settings: Settings, source: str, table: str) -> list[Path]:
+    """Return every landed file of a table."""
+    return list((settings.landing / source / table).glob("*/[0-9]*.parquet"))
+
+
+def newest_digest(settings: Settings, fetch: Fetch) -> str | None:
+    """Return the digest of what landed last for a fetch's partition, or None."""
+    landed = sorted(path.stem for path in _folder(settings, fetch).glob("[0-9]*.parquet"))
+    return landed[-1].rpartition("-")[2] if landed else None
+
+
+def _refusal_of(settings: Settings, fetch: Fetch) -> Path:
+    return settings.refused / fetch.source / fetch.table / f"{quote(fetch.partition, safe='')}.json"
 
 
 def refuse(settings: Settings, fetch: Fetch, error: Exception) -> None:
-    """Write down that a fetch's payload was refused and why; its bytes stay in the archive."""
-    entry = {**json.loads(fetch.as_json()), "error": type(error).__name__, "reason": str(error)}
-    write_atomically(refusal_of(settings, fetch), json.dumps(entry, indent=1).encode())
+    """Write down that a partition's newest payload was refused and why; its bytes stay in the archive."""
+    entry = {"fetch": json.loads(fetch.as_json()), "error": type(error).__name__, "reason": str(error)}
+    write_atomically(_refusal_of(settings, fetch), json.dumps(entry, indent=1).encode())
+
+
+def was_refused(settings: Settings, fetch: Fetch) -> bool:
+    """Say whether this very fetch was refused."""
+    path = _refusal_of(settings, fetch)
+    return path.is_file() and json.loads(path.read_text())["fetch"]["fetch_id"] == fetch.fetch_id
+
+
+def heal(settings: Settings, fetch: Fetch) -> None:
+    """Forget that a partition's payload was refused: a good one has come."""
+    _refusal_of(settings, fetch).unlink(missing_ok=True)
+
+
+def refusals(settings: Settings) -> list[tuple[Fetch, str]]:
+    """Return every partition whose newest payload is refused, and why."""
+    found = []
+    for path in sorted(settings.refused.glob("*/*/*.json")):
+        entry = json.loads(path.read_text())
+        found.append((Fetch.from_json(json.dumps(entry["fetch"])), entry["reason"]))
+    return found
 
 
 def land(settings: Settings, table: Table, fetch: Fetch, responses: Sequence[Response]) -> Landing:
@@ -75,7 +110,7 @@ def land(settings: Settings, table: Table, fetch: Fetch, responses: Sequence[Res
             _write(connection, path, fetch)
     finally:
         connection.close()
-    refusal_of(settings, fetch).unlink(missing_ok=True)
+    heal(settings, fetch)
     return Landing(fetch=fetch, path=path, rows=rows)
 
 
@@ -214,7 +249,7 @@ def _check_keys(connection: duckdb.DuckDBPyConnection, table: Table, fetch: Fetc
         f"select count(*), (select count(*) from (select distinct {keys} from typed)) from typed"
     ).fetchone() or (0, 0)
     if rows == 0:
-        raise ContractViolation(
+        raise EmptyPayload(
             f"{_name(fetch)} has no rows",
             expected="at least one",
             got="none",

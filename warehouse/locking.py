@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def builder_lock(settings: Settings, verb: str) -> Iterator[None]:
-    """Hold the builder's lock, waiting for it as long as the settings allow.
+    """Hold the builder's lock, waiting for it as long as the settings allow; a verb inside a verb has it already.
 
     The operating system frees the lock when its holder dies, however it dies; the note of who holds it is only read
     while the lock is taken.
@@ -35,7 +35,11 @@ def builder_lock(settings: Settings, verb: str) -> Iterator[None]:
 
     settings.home.mkdir(parents=True, exist_ok=True)
     path, note = settings.home / "builder.lock", settings.home / "builder.lock.json"
-    lock = FileLock(path)
+    lock = FileLock(path, is_singleton=True)  # one object a process, which counts how often it is held
+    if lock.is_locked:
+        with lock:
+            yield
+        return
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -9,9 +9,9 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,11 @@ from uuid import uuid4
 
 from warehouse import clock, landing, sources
 from warehouse import release as releases
-from warehouse.archive import Archive, Fetch
+from warehouse.archive import Archive, Fetch, write_atomically
 from warehouse.errors import (
     ConfigurationError,
     ContractViolation,
+    EmptyPayload,
     GateClosed,
     NoRelease,
     NothingNew,
@@ -39,35 +40,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from warehouse.contract import Partition, Source, Table
+    from warehouse.contract import Partition, Response, Source, Table
     from warehouse.http import Transport
     from warehouse.release import Release
-    from warehouse.validation import Verdict
+    from warehouse.validation import Finding, Verdict
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 """Told one line whenever something a person would want to see has happened."""
 
-PASSED = "release-gate-passed"
-"""Says that the last build passed the release's gate; every new build and check removes it."""
+BUILT, PASSED = "built.json", "passed.json"
+"""What dbt last built and what last passed the release's gate: the fingerprint of the inputs and logic it was made of.
+
+A gate judges, and a release holds, what was built of all that `raw` holds now; anything else has to be built again.
+"""
 
 
 def _settings(settings: Settings | None) -> Settings:
     """Return the settings, having seen to it that the home is not another transport's."""
     settings = settings or Settings.from_environment()
     settings.home.mkdir(parents=True, exist_ok=True)
-    kind = settings.sources.partition(":")[0]
+    ours = f"recorded:{settings.recordings.resolve()}" if settings.recordings else settings.sources
     note = settings.home / "home.json"
     if not note.exists():
-        note.write_text(json.dumps({"transport": kind}))
+        write_atomically(note, json.dumps({"transport": ours}).encode())
     remembered = json.loads(note.read_text())["transport"]
-    if remembered != kind:
+    if remembered != ours:
         raise ConfigurationError(
             f"The home {settings.home} belongs to another transport",
-            expected=f"WAREHOUSE_SOURCES of kind {remembered!r}, as in its first run",
-            got=repr(settings.sources),
-            remedy="Set WAREHOUSE_HOME to another folder: recorded and live figures never share one.",
+            expected=f"WAREHOUSE_SOURCES {remembered!r}, as in its first run",
+            got=repr(ours),
+            remedy="Set WAREHOUSE_HOME to another folder: figures of two transports never share one.",
         )
     return settings
 
@@ -145,11 +149,7 @@ def land(
     _refuse_unproven(settings, declared_source, declared)
     link = using or transport(settings)
     archive = Archive(settings.archive)
-    wanted = [
-        p
-        for p in declared.partitions(now)
-        if refetch or not p.closed or not _has_landed(settings, archive, source, table, p.key)
-    ]
+    wanted = [p for p in declared.partitions(now) if refetch or not _is_settled(archive, source, table, p, now)]
 
     def attempt(partition: Partition) -> _Attempt:
         done = _land_partition(settings, archive, link, declared_source, declared, partition)
@@ -192,14 +192,12 @@ def _live_checks(settings: Settings) -> dict[str, str]:
     return dict(json.loads(note.read_text())) if note.is_file() else {}
 
 
-def _has_landed(settings: Settings, archive: Archive, source: str, table: str, partition: str) -> bool:
-    latest = archive.latest(source, table, partition)
-    return latest is not None and _landing_with(settings, latest)
-
-
-def _landing_with(settings: Settings, fetch: Fetch) -> bool:
-    """Whether the same bytes of the same partition have landed, at whatever instant."""
-    return any(landing.path_of(settings, fetch).parent.glob(f"*-{fetch.digest}.parquet"))
+def _is_settled(archive: Archive, source: str, table: str, partition: Partition, now: datetime) -> bool:
+    """Whether a partition was fetched, from its primary, after its content had stopped changing."""
+    if partition.closes_at is None or now < partition.closes_at:
+        return False
+    latest = archive.latest(source, table, partition.key)
+    return latest is not None and not latest.is_fallback and latest.fetched_at >= partition.closes_at
 
 
 def _land_partition(
@@ -210,25 +208,50 @@ def _land_partition(
     table: Table,
     partition: Partition,
 ) -> _Attempt:
+    """Fetch one partition, keep what came, and land it unless it is what landed last."""
     client = Client(link, source.requests_per_second)
-    latest = archive.latest(source.code, table.name, partition.key)
+    _catch_up(settings, archive, source, table, partition)
     try:
         responses = list(partition.fetch(client))
-    except SourceUnavailable as error:
+    except (SourceUnavailable, ContractViolation) as error:
+        refused = isinstance(error, ContractViolation)
         if client.seen:
             seen = Fetch.of(source.code, table.name, partition.key, table.licence.name, client.seen)
             archive.keep(seen, [r.body for r in client.seen], usable=False)
-        return _Attempt(partition=partition.key, outcome="unavailable", error=error)
+            if refused:
+                landing.refuse(settings, seen, error)
+        return _Attempt(partition=partition.key, outcome="refused" if refused else "unavailable", error=error)
     fetch = Fetch.of(source.code, table.name, partition.key, table.licence.name, responses)
     archive.keep(fetch, [r.body for r in responses])
-    if latest is not None and latest.digest == fetch.digest and _landing_with(settings, fetch):
+    if landing.newest_digest(settings, fetch) == fetch.digest:
+        landing.heal(settings, fetch)
         return _Attempt(partition=partition.key, outcome="unchanged")
+    return _land(settings, table, partition, fetch, responses)
+
+
+def _land(
+    settings: Settings, table: Table, partition: Partition, fetch: Fetch, responses: Sequence[Response]
+) -> _Attempt:
     try:
         landed = landing.land(settings, table, fetch, responses)
+    except EmptyPayload as error:
+        if partition.closes_at and landing.newest_digest(settings, fetch) is None:
+            return _Attempt(partition=partition.key, outcome="unchanged")  # nothing has happened in it yet
+        landing.refuse(settings, fetch, error)
+        return _Attempt(partition=partition.key, outcome="refused", error=error)
     except ContractViolation as error:
         landing.refuse(settings, fetch, error)
         return _Attempt(partition=partition.key, outcome="refused", error=error)
     return _Attempt(partition=partition.key, outcome="landed", rows=landed.rows)
+
+
+def _catch_up(settings: Settings, archive: Archive, source: Source, table: Table, partition: Partition) -> None:
+    """Land the newest archived fetch if whoever fetched it was killed before it landed: no version may be lost."""
+    latest = archive.latest(source.code, table.name, partition.key)
+    if latest is None or landing.newest_digest(settings, latest) == latest.digest:
+        return
+    if not landing.path_of(settings, latest).exists() and not landing.was_refused(settings, latest):
+        _land(settings, table, partition, latest, archive.responses(latest))
 
 
 def _why_nothing_landed(result: Landed, attempts: Sequence[_Attempt]) -> WarehouseError:
@@ -298,16 +321,36 @@ def load(
     return Loaded(rows=rows, files=files, tables=tuple(filled), seconds=time.monotonic() - started)
 
 
+def _note(settings: Settings, name: str, content: str) -> None:
+    write_atomically(settings.home / name, json.dumps({"fingerprint": content}).encode())
+
+
+def _require(settings: Settings, connection: Any, name: str, what: str, verb: str) -> str:  # noqa: ANN401
+    """Return the fingerprint of all that is loaded, if the note is of it; else the gate stays closed."""
+    content = releases.fingerprint(settings, connection)
+    note = settings.home / name
+    if not note.is_file() or json.loads(note.read_text())["fingerprint"] != content:
+        raise GateClosed(
+            what,
+            expected=f"a `drypowder {verb}` since the last change of data or code",
+            got="one of other inputs" if note.is_file() else "none that succeeded",
+            remedy=f"Run `drypowder {verb}`.",
+        )
+    return content
+
+
 def _is_unpublished(settings: Settings, connection: Any) -> bool:  # noqa: ANN401  (DuckDB, not imported here)
     """Whether what was loaded, or the logic applied to it, differs from the current release."""
     loaded = connection.execute("select 1 from ops.loads limit 1").fetchone()
     if loaded is None:
         return False
+    content = releases.fingerprint(settings, connection)
+    if content in releases.rolled_back(settings):
+        return False
     try:
-        published = releases.current(settings).manifest["fingerprint"]
+        return bool(releases.current(settings).manifest["fingerprint"] != content)
     except NoRelease:
         return True
-    return bool(published != releases.fingerprint(settings, connection))
 
 
 # ------------------------------------------------------------------------------------------------------ validate
@@ -347,51 +390,33 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
     promoted, held_back = [], []
     with builder_lock(settings, "validate"):
         with loading.open_warehouse(settings) as connection:
-            waiting = {
-                (source.code, table.name): (
-                    source,
-                    table,
-                    loading.pending(connection, settings, source, table),
-                )
+            shown = {
+                (source.code, table.name): fetches
                 for source, table in sources.tables()
+                if (fetches := loading.in_incoming(connection, settings, source, table))
             }
-            filled = _incoming_tables(connection)
-        waiting = {
-            key: value
-            for key, value in waiting.items()
-            if value[2] and loading.identifier(value[0], value[1]) in filled
-        }
-        verdicts = _judge_incoming(settings, list(waiting)) if waiting else []
+        verdicts = _judge_incoming(settings, shown) if shown else {}
         with loading.open_warehouse(settings) as connection:
-            _record(connection, run_id, "incoming", verdicts, now)
-            for verdict in verdicts:
-                source, table, files = next(
-                    v for v in waiting.values() if f"incoming.{loading.identifier(v[0], v[1])}" == verdict.table
-                )
-                fetches = [f.fetch for f in files]
-                name = f"{source.code}.{table.name}"
-                warnings += len(verdict.warnings)
-                for finding in verdict.warnings:
-                    _say(
-                        progress,
-                        f"warning {name}: {finding.expectation} {finding.column or ''} {finding.detail}",
-                    )
-                if verdict.passed:
-                    new, gone = loading.promote(connection, source, table, fetches, now)
+            _record(connection, run_id, "incoming", [v for found in verdicts.values() for v in found], now)
+            for key, found in verdicts.items():
+                source, table = sources.find(*key)
+                name = ".".join(key)
+                good, bad = _sort_out(shown[key], found)
+                for finding in [f for v in found for f in v.warnings]:
+                    warnings += 1
+                    _say(progress, f"warning {name}: {_in_words(finding)}")
+                if good:
+                    new, gone = loading.promote(connection, source, table, good, now)
                     versions += new + gone
                     promoted.append(name)
-                    _say(
-                        progress,
-                        f"raw.{loading.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)",
-                    )
-                else:
-                    reason = "; ".join(_in_words(f) for f in verdict.failures)
-                    loading.hold_back(
-                        connection, source, table, fetches, reason, [asdict(f) for f in verdict.failures], now
-                    )
-                    held_back.append(name)
-                    log.error("held back table=%s reason=%s", name, reason)
-                    _say(progress, f"HELD BACK {name}: {reason}")
+                    _say(progress, f"raw.{'__'.join(key)}: {new:,} new version(s), {gone:,} tombstone(s)")
+                for fetch, failures in bad:
+                    reason = "; ".join(_in_words(f) for f in failures)
+                    loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
+                    held_back.append(f"{name}/{fetch.partition}")
+                    log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
+                    _say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
+                loading.clear_incoming(connection, source, table)
             loading.refresh_freshness(connection, settings, now)
     return Validated(
         rows=versions,
@@ -402,28 +427,47 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
     )
 
 
+def _sort_out(
+    fetches: Sequence[Fetch], verdicts: Sequence[Verdict]
+) -> tuple[list[Fetch], list[tuple[Fetch, Sequence[Finding]]]]:
+    """Return the fetches that pass and those that do not; one verdict is of all of them, more are one for each."""
+    if len(verdicts) == 1 and verdicts[0].passed:
+        return list(fetches), []
+    pairs = list(zip(fetches, verdicts, strict=True))
+    return [f for f, v in pairs if v.passed], [(f, v.failures) for f, v in pairs if not v.passed]
+
+
 def _in_words(finding: Any) -> str:  # noqa: ANN401
     where = f" on {finding.column}" if finding.column else ""
     return f"{finding.expectation}{where}: {finding.detail or finding.observed}"
 
 
-def _incoming_tables(connection: Any) -> set[str]:  # noqa: ANN401
-    rows = connection.execute("select table_name from duckdb_tables() where schema_name = 'incoming'").fetchall()
-    return {row[0] for row in rows}
-
-
-def _judge_incoming(settings: Settings, keys: Iterable[tuple[str, str]]) -> list[Verdict]:
+def _judge_incoming(
+    settings: Settings, shown: Mapping[tuple[str, str], Sequence[Fetch]]
+) -> dict[tuple[str, str], list[Verdict]]:
+    """Judge each table's fetches together; where that fails, each by itself, so that a bad one stops only itself."""
     from expectations import incoming_suites
+    from warehouse import loading
     from warehouse.validation import judge
 
     suites = incoming_suites()
-    return judge(
-        settings.warehouse,
-        [suites[key] for key in keys],
-        docs=settings.home / "quality" / "incoming",
-        title="Dry Powder: what came in",
-        config=settings.duckdb_config,
+    docs, title = settings.home / "quality" / "incoming", "Dry Powder: what came in"
+    together = judge(
+        settings.warehouse, [suites[key] for key in shown], docs=docs, title=title, config=settings.duckdb_config
     )
+    verdicts = {key: [verdict] for key, verdict in zip(shown, together, strict=True)}
+    apart = {key: found for key, found in verdicts.items() if not found[0].passed and len(shown[key]) > 1}
+    if not apart:
+        return verdicts
+    alone = []
+    with loading.open_warehouse(settings) as connection:
+        for key in apart:
+            names = loading.split_incoming(connection, *sources.find(*key), shown[key])
+            for name, fetch in zip(names, shown[key], strict=True):
+                suite = suites[key]
+                alone.append(replace(suite, name=f"{suite.name}.{fetch.fetch_id}", table=f"incoming.{name}"))
+    found = iter(judge(settings.warehouse, alone, docs=docs, title=title, config=settings.duckdb_config))
+    return verdicts | {key: [next(found) for _ in shown[key]] for key in apart}
 
 
 def _record(
@@ -453,7 +497,12 @@ def _record(
         for f in verdict.findings
     ]
     if rows:
-        connection.executemany("insert into ops.validations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany(
+            "insert into ops.validations (run_id, border, suite, table_name, expectation, column_name, severity, "
+            "success, observed, unexpected_count, row_count, detail, validated_at) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
 
 
 # --------------------------------------------------------------------------------------------------------- build
@@ -492,12 +541,15 @@ def build(settings: Settings | None = None, progress: Progress | None = None) ->
     settings = _settings(settings)
     run_id = _run_id(clock.now(settings))
     with builder_lock(settings, "build"):
-        (settings.home / PASSED).unlink(missing_ok=True)
+        for note in (BUILT, PASSED):
+            (settings.home / note).unlink(missing_ok=True)
         with loading.open_warehouse(settings) as connection:
             row = connection.execute("select count(*) from ops.loads").fetchone()
+            content = releases.fingerprint(settings, connection)
         if not row or not row[0]:
             raise NothingNew("Nothing has been loaded, so there is nothing to build")
         results = run_dbt(settings, run_id, "build", progress=progress)
+        _note(settings, BUILT, content)
     tests = sum(r.node.startswith(("test.", "unit_test.")) for r in results)
     return Built(
         models=len(results) - tests,
@@ -543,6 +595,8 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
     now = clock.now(settings)
     with builder_lock(settings, "check"):
         (settings.home / PASSED).unlink(missing_ok=True)
+        with loading.open_warehouse(settings) as connection:
+            content = _require(settings, connection, BUILT, "The tables are not built of what `raw` holds now", "build")
         try:
             published = {
                 name: entry["rows"]
@@ -570,7 +624,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
                 f"The release failed {len(failures)} critical expectation(s)\n{named}",
                 remedy=f"The current release stays. See {settings.home}/quality/release/index.html.",
             )
-        (settings.home / PASSED).write_text(now.isoformat())
+        _note(settings, PASSED, content)
     return Checked(
         expectations=sum(len(v.findings) for v in verdicts),
         warnings=len(warnings),
@@ -593,17 +647,10 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
     settings = _settings(settings)
     now = clock.now(settings)
     with builder_lock(settings, "publish"):
-        passed = settings.home / PASSED
-        if not passed.is_file():
-            raise GateClosed(
-                "The last build has not passed the release's gate",
-                expected=f"{passed}, which `drypowder check` writes",
-                got="none",
-                remedy="Run `drypowder build` and `drypowder check` first.",
-            )
         with loading.open_warehouse(settings) as connection:
             if not _is_unpublished(settings, connection):
                 raise NothingNew(f"Nothing changed since {releases.current(settings).id}, so nothing is published")
+            _require(settings, connection, PASSED, "What was built last has not passed the release's gate", "check")
             connection.execute("checkpoint")
         started = time.monotonic()
         published = releases.publish(settings, now=now, run_id=_run_id(now))
@@ -716,47 +763,93 @@ class Replayed:
         return f"replayed {self.files} fetch(es), {self.rows:,} rows, {self.refused} refused ({self.seconds:.1f} s)"
 
 
-def replay(settings: Settings | None = None, progress: Progress | None = None) -> Replayed:
+def replay(
+    settings: Settings | None = None, progress: Progress | None = None, *, allow_fewer: bool = False
+) -> Replayed:
     """Rebuild landing and `raw` from the archive alone, as if every fetch came in again in its order.
 
-    The builder's file is set aside under its own name with `.before-replay` and put back if the replay fails.
-    Releases are left alone; `build`, `check` and `publish` come after.
+    Fetches are judged as they were the first time: against what `raw` held before them. Everything is set aside first
+    and put back if the replay fails. Releases are left alone; `build`, `check` and `publish` come after.
+
+    Raises:
+        GateClosed: a table would end with fewer rows than it has now, and `allow_fewer` is not set.
     """
     from warehouse import loading
 
     started = time.monotonic()
     settings = _settings(settings)
     files = rows = refused = 0
-    with builder_lock(settings, "replay"), _set_aside(settings.warehouse, settings.landing, settings.refused):
-        for source, table in sources.tables():
-            again = _land_again(settings, source, table)
-            files, rows, refused = files + again[0], rows + again[1], refused + again[2]
-            _say(progress, f"landed again: {source.code}.{table.name}, {again[1]:,} rows of {again[0]} fetch(es)")
-        with loading.open_warehouse(settings):
-            pass  # an empty warehouse with its tables, also when the archive is empty
-    if files:
-        load(settings, progress)
-        validate(settings, progress)
+    wal = settings.warehouse.with_name(settings.warehouse.name + ".wal")
+    with builder_lock(settings, "replay"):
+        before = _raw_rows(settings)
+        with _set_aside(settings.warehouse, wal, settings.landing, settings.refused):
+            for batch in _batches(settings):
+                for source, table, fetch in batch:
+                    landed, count = _land_again(settings, source, table, fetch)
+                    files, rows, refused = files + landed, rows + count, refused + (not landed)
+                with loading.open_warehouse(settings):
+                    pass  # its tables exist, also when nothing of the archive lands
+                _say(progress, f"replayed up to {batch[-1][2].fetched_at:%Y-%m-%d %H:%M}Z, {rows:,} rows")
+                with suppress(NothingNew):
+                    load(settings)
+                    validate(settings)
+            fewer = {n: (count, now) for n, count in before.items() if (now := _raw_rows(settings).get(n, 0)) < count}
+            if fewer and not allow_fewer:
+                raise GateClosed(
+                    "The replay was undone: it would lose rows",
+                    expected=", ".join(f"{n}: {was:,}" for n, (was, _) in fewer.items()),
+                    got=", ".join(f"{n}: {now:,}" for n, (_, now) in fewer.items()),
+                    remedy="If the new contract or gate is meant to, run `drypowder replay --allow-fewer`.",
+                )
     return Replayed(files=files, rows=rows, refused=refused, seconds=time.monotonic() - started)
 
 
-def _land_again(settings: Settings, source: Source, table: Table) -> tuple[int, int, int]:
-    """Land every archived fetch of a table that differs from the one before; return files, rows and refusals."""
+def _raw_rows(settings: Settings) -> dict[str, int]:
+    """Return the rows of every raw table that there is."""
+    import duckdb
+
+    if not settings.warehouse.exists():
+        return {}
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        names = connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
+        return {
+            name: (connection.execute(f'select count(*) from raw."{name}"').fetchone() or (0,))[0] for (name,) in names
+        }
+
+
+def _batches(settings: Settings) -> Iterator[list[tuple[Source, Table, Fetch]]]:
+    """Yield the archived fetches in the order of time, cut before any partition would come a second time.
+
+    What gave the same bytes as the fetch before it is left out, as it was the first time.
+    """
     archive = Archive(settings.archive)
-    last: dict[str, str] = {}
-    files = rows = refused = 0
-    for fetch in archive.fetches(source.code, table.name):
-        if last.get(fetch.partition) == fetch.digest:
-            continue  # the publisher gave the same bytes again
-        last[fetch.partition] = fetch.digest
-        try:
-            landed = landing.land(settings, table, fetch, archive.responses(fetch))
-        except ContractViolation as error:
-            landing.refuse(settings, fetch, error)
-            refused += 1
+    last: dict[tuple[str, str, str], str] = {}
+    everything = [(s, t, f) for s, t in sources.tables() for f in archive.fetches(s.code, t.name)]
+    batch: dict[tuple[str, str, str], tuple[Source, Table, Fetch]] = {}
+    for source, table, fetch in sorted(everything, key=lambda each: each[2].fetch_id):
+        key = (source.code, table.name, fetch.partition)
+        if last.get(key) == fetch.digest:
             continue
-        files, rows = files + 1, rows + landed.rows
-    return files, rows, refused
+        last[key] = fetch.digest
+        if key in batch:
+            yield list(batch.values())
+            batch = {}
+        batch[key] = (source, table, fetch)
+    if batch:
+        yield list(batch.values())
+
+
+def _land_again(settings: Settings, source: Source, table: Table, fetch: Fetch) -> tuple[bool, int]:
+    """Land one archived fetch; return whether it landed, and its rows."""
+    del source
+    try:
+        landed = landing.land(settings, table, fetch, Archive(settings.archive).responses(fetch))
+    except EmptyPayload:
+        return True, 0
+    except ContractViolation as error:
+        landing.refuse(settings, fetch, error)
+        return False, 0
+    return True, landed.rows
 
 
 @contextmanager
@@ -784,6 +877,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def rollback(to: str | None = None, settings: Settings | None = None) -> Release:
+    """Point `current` back at an earlier release, or at `to`. What was left is not published again as it is."""
+    settings = _settings(settings)
+    with builder_lock(settings, "rollback"):
+        return releases.rollback(settings, to)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,7 +73,7 @@ class Recording:
         self.entries = entries
         self._by_request: dict[tuple[str, str], list[Recorded]] = {}
         for entry in sorted(entries, key=lambda e: e.fetched_at):
-            self._by_request.setdefault((entry.method, canonical_url(entry.url)), []).append(entry)
+            self._by_request.setdefault((entry.method, without_credentials(entry.url)), []).append(entry)
 
     @classmethod
     def open(cls, folder: Path) -> Recording:
@@ -117,10 +117,11 @@ class Recording:
         Raises:
             NotRecorded: there is none; the message names the URL.
         """
-        answers = [e for e in self._by_request.get((method, canonical_url(url)), []) if e.fetched_at <= now]
+        asked = without_credentials(url)
+        answers = [e for e in self._by_request.get((method, asked), []) if e.fetched_at <= now]
         if not answers:
             raise NotRecorded(
-                f"{method} {canonical_url(url)} is not in the recording {self.folder}",
+                f"{method} {asked} is not in the recording {self.folder}",
                 remedy="Record it with `drypowder record`, or set WAREHOUSE_SOURCES=live.",
             )
         return answers[-1]

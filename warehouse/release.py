@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from warehouse import sources
+from warehouse.archive import write_atomically
 from warehouse.errors import ConfigurationError, NoRelease
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from warehouse.settings import Settings
 
 MANIFEST = "manifest.json"
+ROLLED_BACK = "rolled-back.json"
 SCHEMAS = ("marts", "metrics", "ops")
 """What a release holds. Parquet is written of the first two."""
 HARDENED = {
@@ -64,15 +66,20 @@ def fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> st
     """
     rows = connection.execute(
         "select 'loaded', fetch_id from ops.loads union all "
-        "select distinct 'held back', concat_ws(' ', source, table_name, \"partition\", border) from ops.held_back "
+        "select distinct 'held back', concat_ws(' ', source, table_name, partition_key, border) from ops.held_back "
         "order by all"
     ).fetchall()
-    digest = hashlib.sha256(repr(rows).encode())
+    engines = [(name, version(name)) for name in _ENGINES]
+    digest = hashlib.sha256(repr((rows, engines)).encode())
     logic = [
         p
         for folder, patterns in (
             (settings.dbt_project, ("*.sql", "*.yml", "*.csv")),
-            (Path(__file__).parent / "sources", ("*.py",)),
+            (settings.project / "expectations", ("*.py",)),
+            (
+                Path(__file__).parent,
+                ("sources/*.py", "sql/*.sql", "contract.py", "landing.py", "loading.py", "release.py"),
+            ),
         )
         for pattern in patterns
         for p in sorted(folder.rglob(pattern))
@@ -91,7 +98,7 @@ def releases(settings: Settings) -> list[Release]:
         if (path / MANIFEST).is_file():
             manifest = json.loads((path / MANIFEST).read_text())
             found.append(Release(id=manifest["id"], path=path, manifest=manifest))
-    return sorted(found, key=lambda r: (r.manifest["created_at"], r.path.stat().st_mtime_ns))
+    return sorted(found, key=lambda r: r.manifest["sequence"])
 
 
 def current(settings: Settings) -> Release:
@@ -167,8 +174,17 @@ def rollback(settings: Settings, to: str | None = None) -> Release:
     if to not in ids:
         raise NoRelease(f"There is no release {to}", expected=f"one of {', '.join(ids)}", got=to)
     target = known[ids.index(to)]
+    left = {now.manifest["fingerprint"]} if target.manifest["sequence"] < now.manifest["sequence"] else set()
+    note = sorted((rolled_back(settings) | left) - {target.manifest["fingerprint"]})
+    write_atomically(settings.home / ROLLED_BACK, json.dumps(note).encode())
     _swap(settings, target.path)
     return target
+
+
+def rolled_back(settings: Settings) -> set[str]:
+    """Return the fingerprints of what was rolled back: it is not published again until data or code change."""
+    note = settings.home / ROLLED_BACK
+    return set(json.loads(note.read_text())) if note.is_file() else set()
 
 
 def remove_unfinished(settings: Settings) -> int:
@@ -305,7 +321,7 @@ def _manifest(
         ).fetchall()
         freshness = connection.execute("select * from ops.freshness order by all").fetchall()
         held = connection.execute(
-            'select source, table_name, "partition", border, reason from ops.held_back order by all'
+            "select source, table_name, partition_key, border, reason from ops.held_back order by all"
         ).fetchall()
         suites = connection.execute(
             "select border, suite, row_count, count(*), "
@@ -320,6 +336,7 @@ def _manifest(
     licences = {f"{s.code}.{t.name}": {"name": t.licence.name, "url": t.licence.url} for s, t in sources.tables()}
     return {
         "id": release_id,
+        "sequence": 1 + max((r.manifest["sequence"] for r in releases(settings)), default=0),
         "created_at": now.isoformat(),
         "run_id": run_id,
         "git_commit": _git_commit(settings.project),

@@ -16,7 +16,7 @@ from warehouse.contract import (
     Partition,
     Source,
     Table,
-    is_closed_year,
+    year_closes_at,
 )
 from warehouse.errors import ContractViolation, SourceUnavailable
 
@@ -161,7 +161,7 @@ def partitions(now: datetime) -> list[Partition]:
         Partition(
             key=f"{symbol}-{year}",
             fetch=partial(fetch, symbol=symbol, year=year),
-            closed=is_closed_year(year, now),
+            closes_at=year_closes_at(year),
         )
         for symbol in PAIRS
         for year in range(FIRST_YEAR, now.year + 1)

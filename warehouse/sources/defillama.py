@@ -17,7 +17,7 @@ from warehouse.contract import (
     Partition,
     Source,
     Table,
-    is_closed_year,
+    year_closes_at,
 )
 from warehouse.errors import ContractViolation
 
@@ -120,7 +120,7 @@ def partitions(now: datetime) -> list[Partition]:
         Partition(
             key=f"{coin.partition(':')[2]}-{year}",
             fetch=partial(fetch, coin=coin, year=year),
-            closed=is_closed_year(year, now),
+            closes_at=year_closes_at(year),
         )
         for coin in COINS
         for year in range(FIRST_YEAR, now.year + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from warehouse.contract import (
     Partition,
     Source,
     Table,
-    is_closed_year,
+    year_closes_at,
 )
 from warehouse.errors import ContractViolation, SourceUnavailable
 
@@ -285,10 +286,10 @@ def _pages(response: Response) -> int:
 
 
 def partitions(now: datetime) -> list[Partition]:
-    """Name the calendar years of auction dates."""
+    """Name the calendar years of auction dates, the next one too when its first auctions may be announced."""
     return [
-        Partition(key=str(year), fetch=partial(fetch, year=year), closed=is_closed_year(year, now))
-        for year in range(FIRST_YEAR, now.year + 1)
+        Partition(key=str(year), fetch=partial(fetch, year=year), closes_at=year_closes_at(year))
+        for year in range(FIRST_YEAR, (now + timedelta(days=14)).year + 1)
     ]
 
 

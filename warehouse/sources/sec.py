@@ -171,7 +171,13 @@ COMPANY_FACTS = Table(
             required=True,
             description="Central Index Key, the SEC's number for the company. It identifies, it does not count.",
         ),
-        Column(name="entity_name", type="VARCHAR", required=True, description="Company's name at the SEC today."),
+        Column(
+            name="entity_name",
+            type="VARCHAR",
+            required=True,
+            is_versioned=False,  # a renaming is no news about any figure
+            description="Company's name at the SEC when this version of the row was fetched.",
+        ),
         Column(
             name="taxonomy",
             type="VARCHAR",
@@ -224,6 +230,7 @@ COMPANY_FACTS = Table(
         Column(
             name="frame",
             type="VARCHAR",
+            is_versioned=False,  # it moves to the newest filing of a figure, which says nothing new about the older
             description="Calendar frame the SEC assigns to the latest filing of a figure. Null on the others: never "
             "filter by it.",
         ),

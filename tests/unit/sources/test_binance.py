@@ -86,9 +86,10 @@ def test_bitstamp_answers_where_binance_does_not(fixture, network):
 
 
 def test_a_partition_is_a_symbol_and_a_year():
-    partitions = {p.key: p.closed for p in binance.partitions(datetime(2026, 7, 25, tzinfo=UTC))}
+    partitions = {p.key: p.closes_at for p in binance.partitions(datetime(2026, 7, 25, tzinfo=UTC))}
     assert len(partitions) == 2 * 10
-    assert (partitions["BTCUSDT-2025"], partitions["ETHUSDT-2026"]) == (True, False)
+    assert partitions["BTCUSDT-2025"] == datetime(2026, 2, 1, tzinfo=UTC)
+    assert "ETHUSDT-2026" in partitions
 
 
 def test_the_recorded_bars_of_both_venues_are_read(recordings, answer):

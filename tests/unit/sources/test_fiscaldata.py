@@ -118,12 +118,14 @@ def test_a_page_that_does_not_count_its_pages_is_refused(network):
         list(fiscaldata.fetch(network({fiscaldata.URL: '{"data":[]}'}), year=2024))
 
 
-def test_years_are_closed_a_month_after_they_end():
-    partitions = {p.key: p.closed for p in fiscaldata.partitions(datetime(2026, 1, 31, tzinfo=UTC))}
+def test_years_settle_a_month_after_they_end():
+    partitions = {p.key: p.closes_at for p in fiscaldata.partitions(datetime(2026, 7, 1, tzinfo=UTC))}
     assert list(partitions) == [str(y) for y in range(1979, 2027)]
-    assert [partitions[y] for y in ("1979", "2024", "2025", "2026")] == [True, True, False, False]
-    later = {p.key: p.closed for p in fiscaldata.partitions(datetime(2026, 2, 1, tzinfo=UTC))}
-    assert (later["2025"], later["2026"]) == (True, False)
+    assert partitions["2025"] == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_late_in_december_the_auctions_of_january_are_asked_for():
+    assert fiscaldata.partitions(datetime(2026, 12, 24, tzinfo=UTC))[-1].key == "2027"
 
 
 @pytest.mark.parametrize(

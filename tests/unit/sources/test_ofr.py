@@ -53,7 +53,7 @@ def test_the_whole_file_is_one_partition(network):
     (partition,) = ofr.partitions(datetime(2026, 1, 1, tzinfo=UTC))
     assert len(list(partition.fetch(get))) == 1
     assert get.asked == [ofr.URL]
-    assert not partition.closed
+    assert partition.closes_at is None
 
 
 def test_the_recorded_file_has_6292_days(recordings, answer):
