@@ -71,8 +71,10 @@ setup: $(VENV)/.core  ## Install the locked environment into .venv
 setup-dev: $(VENV)/.dev
 
 $(VENV)/bin/uv: requirements/bootstrap.txt
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found. Install one, or: make PYTHON=/path/to/python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "python3 needs its venv module: apt-get install python3-venv"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found. Install one, or: make PYTHON=/path/to/python3.12 setup"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+		{ echo "$(PYTHON) is no Python 3.11 or 3.12, which is what the lock files are for."; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "python3 needs its venv module: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@touch $@
 

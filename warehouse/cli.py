@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import math
+import os
 import sys
 from dataclasses import replace
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
-from warehouse.errors import ConfigurationError, NothingNew, WarehouseError
-from warehouse.settings import Settings
+from warehouse.errors import ConfigurationError, NothingNew, NotRecorded, QueryFailed, WarehouseError
+from warehouse.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +55,12 @@ class _Globals:
     sources: str | None = None
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001  (typer's way)
+    if asked:
+        out.print(version("drypowder"))
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     home: Annotated[
@@ -59,6 +70,9 @@ def _options(
         str | None, typer.Option(help="'live' or 'recorded:<folder>' [WAREHOUSE_SOURCES, live].")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step to standard error.")] = False,  # noqa: FBT002
+    _version: Annotated[  # noqa: FBT002
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.ERROR,
@@ -69,23 +83,25 @@ def _options(
 
 
 def _settings() -> Settings:
+    """Return the settings: the options, then the environment, then what the home remembers of its transport."""
     settings = Settings.from_environment()
     if _Globals.home is not None:
         settings = replace(settings, home=_Globals.home)
-    if _Globals.sources is not None:
-        settings = replace(settings, sources=_Globals.sources)
-    return settings
+    sources = _Globals.sources
+    if sources is None and not os.environ.get("WAREHOUSE_SOURCES"):
+        sources = settings.remembered_transport
+    return settings if sources is None else replace(settings, sources=sources)
 
 
 def _tell(line: str) -> None:
-    err.print(f"  {line}", style="dim", markup=False, highlight=False)
+    err.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(verb: Callable[..., Any], *arguments: object, **options: object) -> None:
     """Run a verb with a spinner and print its one line."""
     with err.status(verb.__name__):
         result = verb(*arguments, settings=_settings(), progress=_tell, **options)
-    out.print(str(result), markup=False, highlight=False)
+    out.print(str(result), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -104,13 +120,17 @@ def land(
         if (not source or s.code == source) and (not table or t.name == table)
     ]
     if not wanted:
-        sources.find(source, table or "(any)")
+        raise ConfigurationError(
+            "No such source or table",
+            expected=f"one of {', '.join(f'{s.code} {t.name}' for s, t in sources.tables())}",
+            got=f"{source} {table}".strip(),
+        )
     failures = 0
     for code, name in wanted:
         try:
             _run(pipeline.land, code, name, refetch=refetch)
-        except NothingNew as outcome:
-            out.print(str(outcome), markup=False, highlight=False)
+        except (NothingNew, NotRecorded) as outcome:
+            out.print(str(outcome), markup=False, highlight=False, soft_wrap=True)
         except WarehouseError as error:
             failures += 1
             _explain(error)
@@ -169,25 +189,37 @@ def run() -> None:
     from warehouse import pipeline, report, sources
 
     settings = _settings()
-    total = len(sources.tables()) + 5
+    styles = {"done": "green", "nothing new": "dim", "not recorded": "dim", "unavailable": "yellow", "failed": "red"}
+    failed: list[pipeline.Step] = []
     last = ""
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
     ) as bar:
-        task = bar.add_task("starting", total=total)
-        for step in pipeline.steps(settings, lambda line: bar.update(task, description=line[:70].replace("[", "("))):
-            style = {"done": "green", "nothing new": "dim", "unavailable": "yellow", "failed": "red"}[step.outcome]
-            bar.console.print(
-                f"{step.name:32} [{style}]{step.outcome:12}[/] {step.rows:>9,} rows {step.seconds:6.1f} s"
+        task = bar.add_task("starting", total=len(sources.tables()) + 5)
+        for step in pipeline.steps(settings, lambda line: bar.update(task, description=escape(line[:70]))):
+            err.print(
+                f"{step.name:32} [{styles[step.outcome]}]{step.outcome:12}[/] {step.rows:>9,} rows "
+                f"{step.seconds:6.1f} s",
+                highlight=False,
             )
-            if step.outcome in {"unavailable", "failed"}:
-                bar.console.print(f"    {step.detail}", markup=False, highlight=False)
+            if step.error:
+                failed.append(step)
+                err.print(f"    {step.detail}", markup=False, highlight=False, soft_wrap=True)
             bar.advance(task)
             last = step.outcome
     if last == "nothing new":
-        out.print("Nothing changed; nothing was published.")
+        out.print("Nothing new came in; nothing was published." if not failed else "Nothing was published.")
     else:
         report.print_release(settings, out)
+    if failed:
+        err.print(f"{len(failed)} of the tables did not come in: {', '.join(f.name[5:] for f in failed)}.", style="red")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -226,8 +258,10 @@ def status() -> None:
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over marts, metrics or ops.")],
     *,
-    style: Annotated[Format, typer.Option("--format", "-f", help="How to print.")] = Format.table,
-    limit: Annotated[int, typer.Option(help="Rows to print in a table; csv and json print all.")] = 100,
+    style: Annotated[
+        Format, typer.Option("--format", "-f", help="How to print: a table, CSV, or one JSON object a line.")
+    ] = Format.table,
+    limit: Annotated[int, typer.Option(min=1, help="Rows to print in a table; csv and json print all.")] = 100,
 ) -> None:
     """Ask the current release, read-only: "select * from metrics.as_of(date '2025-02-26') where entity_id = 'NVDA'"."""
     import duckdb
@@ -241,7 +275,7 @@ def query(
         names = [column[0] for column in cursor.description or []]
         rows = cursor.fetchall()
     except duckdb.Error as error:
-        raise ConfigurationError("The query failed", got=str(error)) from error
+        raise QueryFailed("The query failed", got=str(error)) from error
     finally:
         connection.close()
     if style is Format.csv:
@@ -249,14 +283,28 @@ def query(
         writer.writerows([names, *rows])
     elif style is Format.json:
         for row in rows:
-            sys.stdout.write(json.dumps(dict(zip(names, row, strict=True)), default=str) + "\n")
+            clean = (None if isinstance(value, float) and not math.isfinite(value) else value for value in row)
+            sys.stdout.write(json.dumps(dict(zip(names, clean, strict=True)), default=str) + "\n")
     else:
-        grid = Grid(*names)
-        for row in rows[:limit]:
-            grid.add_row(*("" if value is None else str(value) for value in row))
-        out.print(grid)
+        _print_rows(names, rows[:limit])
         shown = f" (first {limit} shown)" if len(rows) > limit else ""
         out.print(f"{len(rows):,} row(s){shown}", style="dim")
+
+
+def _print_rows(names: list[str], rows: list[tuple[Any, ...]]) -> None:
+    """Print a table, or each row as a list of fields where the table would not fit: nothing is cut off."""
+    grid = Grid(*map(escape, names))
+    for row in rows:
+        grid.add_row(*(Text("" if value is None else str(value)) for value in row))
+    needed = out.measure(grid, options=out.options.update(max_width=100_000)).maximum
+    if not out.is_terminal or needed <= out.width:
+        Console(width=max(needed, out.width), file=out.file).print(grid)
+        return
+    widest = max(map(len, names))
+    for number, row in enumerate(rows, 1):
+        out.rule(f"row {number}", align="left")
+        for name, value in zip(names, row, strict=True):
+            out.print(Text(f"{name:{widest}}  {'' if value is None else value}"), soft_wrap=True)
 
 
 @app.command()
@@ -275,7 +323,7 @@ def rollback(
     from warehouse import pipeline
 
     found = pipeline.rollback(to, _settings())
-    out.print(f"current is now {found.id} in {found.path}", markup=False, highlight=False)
+    out.print(f"current is now {found.id} in {found.path}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -333,7 +381,7 @@ def check_live(
     for found in pipeline.check_live(source, _settings()):
         mark, style = ("ok", "green") if found.passed else ("WRONG", "red")
         out.print(f"[{style}]{mark:5}[/] {found.table:30} {found.seconds:5.1f} s ", end="", highlight=False)
-        out.print(found.detail, markup=False, highlight=False)
+        out.print(found.detail, markup=False, highlight=False, soft_wrap=True)
         failures += not found.passed
     if failures:
         raise typer.Exit(1)
@@ -366,22 +414,25 @@ def doctor() -> None:
         mark, style = {"ok": ("ok  ", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "red")}[finding.state]
         out.print(f"[{style}]{mark:5}[/] {finding.what}", highlight=False)
         if finding.remedy:
-            out.print(f"      {finding.remedy}", style="dim", markup=False, highlight=False)
+            out.print(f"      {finding.remedy}", style="dim", markup=False, highlight=False, soft_wrap=True)
         problems += finding.state == "wrong"
     if problems:
         raise typer.Exit(1)
 
 
 def _explain(error: WarehouseError) -> None:
-    err.print(f"{type(error).__name__}: {error}", style="red", markup=False, highlight=False)
+    err.print(f"{type(error).__name__}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def main() -> None:
     """Run the command; an error of ours is explained, any other keeps its traceback."""
+    from dotenv import load_dotenv
+
+    load_dotenv(PROJECT_ROOT / ".env")
     try:
         app()
     except NothingNew as outcome:
-        out.print(str(outcome), markup=False, highlight=False)
+        out.print(str(outcome), markup=False, highlight=False, soft_wrap=True)
     except WarehouseError as error:
         _explain(error)
         sys.exit(1)

@@ -76,7 +76,7 @@ class Cadence:
 
 @dataclass(frozen=True, kw_only=True)
 class Licence:
-    """What the publisher allows. `redistributable` decides whether rows may enter a release."""
+    """What the publisher allows. Where `redistributable` is false, rows may not enter a release."""
 
     name: str
     url: str

@@ -225,15 +225,10 @@ def demo(settings: Settings, console: Console) -> Demo:
         told=tell,
     ) as airflow:
         watch = _Watch(airflow=airflow, ingests=ingests, console=console)
-        unfinished = airflow.home / "unfinished"
-        if unfinished.exists():
-            tell("an earlier demonstration did not end: what it landed is built now")
-        _run(watch, {*ingests, BUILD, "maintenance"}, unfinished=unfinished)
+        _run(watch, {*ingests, BUILD, "maintenance"}, settings)
         peak = airflow.peak_rss_bytes
         tell("stopping Airflow")
     failures = watch.failures()
-    if not failures:
-        unfinished.unlink()
     result = Demo(
         runs=tuple((r["dag_id"], r["run_type"], r["state"]) for r in watch.runs),
         tasks=tuple((a.dag, a.task, a.state) for a in watch.attempts.values()),
@@ -250,15 +245,15 @@ def demo(settings: Settings, console: Console) -> Demo:
     return result
 
 
-def _run(watch: _Watch, expected: set[str], *, unfinished: Path) -> None:
+def _run(watch: _Watch, expected: set[str], settings: Settings) -> None:
     """Trigger every ingest and wait until nothing is left to do.
 
-    The file `unfinished` says that an earlier run landed what it did not publish. Those asset events are gone with
-    its database, so a build that nothing triggers is then triggered here.
+    What an earlier run landed and did not publish, or code that has changed since, sends no asset event; a build that
+    nothing triggers is then triggered here.
     """
+    from warehouse import pipeline
+
     watch.airflow.wait_for_dags(expected)
-    build_anyway = unfinished.exists()
-    unfinished.touch()
     for dag in watch.ingests:
         watch.airflow.post(f"dags/{dag}/dagRuns", {"logical_date": None})
     is_held = True
@@ -276,7 +271,7 @@ def _run(watch: _Watch, expected: set[str], *, unfinished: Path) -> None:
             watch.look()
             if waiting or watch.a_build_is_on:
                 continue
-            if not build_anyway or any(r["dag_id"] == BUILD for r in watch.runs):
+            if any(r["dag_id"] == BUILD for r in watch.runs) or not pipeline.is_waiting(settings):
                 return
             watch.airflow.post(f"dags/{BUILD}/dagRuns", {"logical_date": None})
 

@@ -19,7 +19,7 @@ class WarehouseError(Exception):
             parts.append(f"expected {expected}")
         if got is not None:
             parts.append(f"got {got}")
-        message = "; ".join(parts) + "."
+        message = "; ".join(part.rstrip(".\n ") for part in parts) + "."
         super().__init__(f"{message} {remedy}" if remedy else message)
 
 
@@ -57,6 +57,10 @@ class BuilderBusy(WarehouseError):
 
 class UnsafeQuery(WarehouseError):
     """A query typed by a user is more than one SELECT over the release."""
+
+
+class QueryFailed(WarehouseError):
+    """A query that may run has failed: a name that is not there, a type that does not fit."""
 
 
 class NoRelease(WarehouseError):

@@ -147,6 +147,7 @@ class LiveTransport:
             ConfigurationError: WAREHOUSE_CONTACT is missing or holds no e-mail address.
         """
         import httpx
+        import stamina
 
         if not settings.contact or "@" not in settings.contact:
             raise ConfigurationError(
@@ -156,6 +157,8 @@ class LiveTransport:
                 remedy="Put WAREHOUSE_CONTACT='Your Name you@example.org' into .env.",
             )
         self._budget = budget or Budget()
+        self._unreachable: set[str] = set()
+        stamina.instrumentation.set_on_retry_hooks([])  # ours says which address
         # It logs whole addresses, keys included; ours are logged without.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._rewrite = rewrite
@@ -170,9 +173,11 @@ class LiveTransport:
         import httpx
         import stamina
 
+        host = urlsplit(url).netloc
         failures: list[str] = []
 
         def wait(error: Exception) -> bool | float:
+            log.warning("trying again url=%s reason=%s", without_credentials(url), error)
             if isinstance(error, _Transient):
                 failures.append(str(error))
                 if error.retry_after is not None:
@@ -184,19 +189,22 @@ class LiveTransport:
             return False
 
         try:
+            attempts = 1 if host in self._unreachable else ATTEMPTS
             for attempt in stamina.retry_context(
-                on=wait, attempts=ATTEMPTS, timeout=180.0, wait_initial=0.5, wait_max=20.0
+                on=wait, attempts=attempts, timeout=180.0, wait_initial=0.5, wait_max=20.0
             ):
                 with attempt:
                     return self._send_once(url, per_second)
         except (_Transient, httpx.HTTPError, httpx.InvalidURL) as error:
+            if isinstance(error, httpx.ConnectError):
+                self._unreachable.add(host)  # its other addresses get one try each, not all of them
             retry_after = getattr(error, "retry_after", None)
             asked = f", which asked to wait {retry_after:.0f} s" if retry_after else ""
             refusal = Refused(
                 f"GET {without_credentials(url)} failed {len(failures) or 1} time(s){asked}",
                 expected="an answer with data",
                 got=str(error) or type(error).__name__,
-                remedy="Try again later; `drypowder doctor` checks the network and the settings.",
+                remedy="Is there a network? `drypowder check-live` asks every endpoint once.",
             )
             refusal.answer = getattr(error, "answer", None)
             raise refusal from error

@@ -58,22 +58,28 @@ A gate judges, and a release holds, what was built of all that `raw` holds now; 
 
 
 def _settings(settings: Settings | None) -> Settings:
-    """Return the settings, having seen to it that the home is not another transport's."""
+    """Return the settings, having seen to it that the home is not another transport's.
+
+    Raises:
+        ConfigurationError: the home was filled from another transport.
+    """
     settings = settings or Settings.from_environment()
     settings.home.mkdir(parents=True, exist_ok=True)
-    ours = f"recorded:{settings.recordings.resolve()}" if settings.recordings else settings.sources
-    note = settings.home / "home.json"
-    if not note.exists():
-        write_atomically(note, json.dumps({"transport": ours}).encode())
-    remembered = json.loads(note.read_text())["transport"]
-    if remembered != ours:
+    remembered = settings.remembered_transport
+    if remembered not in {None, settings.transport}:
         raise ConfigurationError(
             f"The home {settings.home} belongs to another transport",
-            expected=f"WAREHOUSE_SOURCES {remembered!r}, as in its first run",
-            got=repr(ours),
-            remedy="Set WAREHOUSE_HOME to another folder: figures of two transports never share one.",
+            expected=f"--sources {remembered}, as in its first run",
+            got=settings.transport,
+            remedy="Give it, or another --home: figures of two transports never share one.",
         )
     return settings
+
+
+def _remember_transport(settings: Settings) -> None:
+    """Write down where the home's figures come from, as soon as there is one."""
+    if settings.remembered_transport is None:
+        write_atomically(settings.transport_note, json.dumps({"transport": settings.transport}).encode())
 
 
 def _say(progress: Progress | None, line: str) -> None:
@@ -153,8 +159,11 @@ def land(
 
     def attempt(partition: Partition) -> _Attempt:
         done = _land_partition(settings, archive, link, declared_source, declared, partition)
-        detail = f": {done.error}" if done.error else f", {done.rows:,} rows" if done.rows else ""
-        _say(progress, f"{source}.{table} {partition.key} {done.outcome}{detail}")
+        if isinstance(done.error, NotRecorded):
+            _say(progress, f"{source}.{table} {partition.key} is not in the recording")
+        else:
+            detail = f": {done.error}" if done.error else f", {done.rows:,} rows" if done.rows else ""
+            _say(progress, f"{source}.{table} {partition.key} {done.outcome}{detail}")
         return done
 
     with ThreadPoolExecutor(settings.threads) as pool:
@@ -216,11 +225,13 @@ def _land_partition(
     except (SourceUnavailable, ContractViolation) as error:
         refused = isinstance(error, ContractViolation)
         if client.seen:
+            _remember_transport(settings)
             seen = Fetch.of(source.code, table.name, partition.key, table.licence.name, client.seen)
             archive.keep(seen, [r.body for r in client.seen], usable=False)
             if refused:
                 landing.refuse(settings, seen, error)
         return _Attempt(partition=partition.key, outcome="refused" if refused else "unavailable", error=error)
+    _remember_transport(settings)
     fetch = Fetch.of(source.code, table.name, partition.key, table.licence.name, responses)
     archive.keep(fetch, [r.body for r in responses])
     if landing.newest_digest(settings, fetch) == fetch.digest:
@@ -265,7 +276,10 @@ def _why_nothing_landed(result: Landed, attempts: Sequence[_Attempt]) -> Warehou
     if lasting and lasting[0]:
         return lasting[0]
     if away and not result.unchanged and away[0]:
-        return away[0]
+        return NotRecorded(
+            f"{name}: none of its {len(away)} partition(s) is in the recording, which may be meant so; "
+            f"the first is {away[0].got}"
+        )
     missing = f" and {len(away)} not in the recording" if away else ""
     return NothingNew(f"{name}: nothing new, {result.unchanged} partition(s) unchanged{missing}")
 
@@ -317,8 +331,18 @@ def load(
         unpublished = _is_unpublished(settings, connection)
     if not files and not unpublished:
         held = f"; {refused} payload(s) refused" if refused else ""
-        raise NothingNew(f"Nothing changed: no file is pending and all that was loaded is published{held}")
+        raise NothingNew(f"Nothing to load: no landed file waits, and nothing loaded is unpublished{held}")
     return Loaded(rows=rows, files=files, tables=tuple(filled), seconds=time.monotonic() - started)
+
+
+def is_waiting(settings: Settings | None = None) -> bool:
+    """Whether there is something for a build to do: a landed file to judge, or what is loaded but not published."""
+    from warehouse import loading
+
+    settings = _settings(settings)
+    with builder_lock(settings, "look"), loading.open_warehouse(settings) as connection:
+        landed = any(loading.pending(connection, settings, s, t) for s, t in sources.tables())
+        return landed or _is_unpublished(settings, connection)
 
 
 def _note(settings: Settings, name: str, content: str) -> None:
@@ -672,7 +696,7 @@ class Step:
     """One step of `run` as it ended."""
 
     name: str
-    outcome: Literal["done", "nothing new", "unavailable", "failed"]
+    outcome: Literal["done", "nothing new", "not recorded", "unavailable", "failed"]
     detail: str
     seconds: float
     rows: int = 0
@@ -712,6 +736,8 @@ def _step(name: str, verb: Callable[[], Any]) -> Step:
         result = verb()
     except NothingNew as outcome:
         return Step(name=name, outcome="nothing new", detail=str(outcome), seconds=time.monotonic() - started)
+    except NotRecorded as outcome:
+        return Step(name=name, outcome="not recorded", detail=str(outcome), seconds=time.monotonic() - started)
     except SourceUnavailable as error:
         return Step(
             name=name,

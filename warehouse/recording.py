@@ -121,7 +121,8 @@ class Recording:
         answers = [e for e in self._by_request.get((method, asked), []) if e.fetched_at <= now]
         if not answers:
             raise NotRecorded(
-                f"{method} {asked} is not in the recording {self.folder}",
+                f"The recording {self.folder} has no such response",
+                got=f"{method} {asked}",
                 remedy="Record it with `drypowder record`, or set WAREHOUSE_SOURCES=live.",
             )
         return answers[-1]

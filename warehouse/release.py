@@ -112,7 +112,7 @@ def current(settings: Settings) -> Release:
             f"{settings.home} has no release",
             expected=f"a link {settings.current}",
             got="none",
-            remedy="Run `make demo`, or `drypowder run` after setting WAREHOUSE_SOURCES.",
+            remedy="After `make demo` it is in --home data/demo; else `drypowder run` makes one.",
         )
     path = settings.current.resolve()
     manifest = json.loads((path / MANIFEST).read_text())

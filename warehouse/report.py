@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from warehouse.settings import Settings
 
 _ROWS = 5
+_OLD_DAYS = 120
+"""Older than a quarter and its filing: a reader is told."""
 _LATEST = """
 select entity_id, period_end, value, unit, known_at, origin, null_reason from metrics.latest
 where metric_id = $metric and entity_type = $entity_type
@@ -129,8 +131,12 @@ def print_release(settings: Settings, console: Console) -> None:
         figures = _figures(connection)
     console.print(f"[bold]Release {found.id}[/], as of {clock.now(settings):%Y-%m-%d %H:%M}Z", highlight=False)
     for heading, lines in figures.items():
-        origins = ", ".join(sorted({each.origin for each in lines} - {""}))
-        console.print(f"\n[bold]{heading}[/]" + (f" ({origins})" if origins else ""), highlight=False)
+        notes = sorted({each.origin for each in lines} - {""})
+        ends = [date.fromisoformat(each.period) for each in lines if each.period]
+        age = (clock.now(settings).date() - max(ends)).days if ends else 0
+        if age > _OLD_DAYS:
+            notes.append(f"newest is {age} days old")
+        console.print(f"\n[bold]{heading}[/]" + (f" ({', '.join(notes)})" if notes else ""), highlight=False)
         grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
         for width in (22, 25, 10, 16):
             grid.add_column(min_width=width, max_width=width, overflow="fold")
@@ -159,22 +165,14 @@ def print_status(settings: Settings, console: Console) -> None:
     found = release.current(settings)
     now = clock.now(settings)
     console.print(f"{found}, published {found.manifest['created_at']}; the clock says {now:%Y-%m-%d %H:%M}Z")
-    grid = Grid("Table", "Last asked", "Last changed", "Newest period", "Age", "Stale after", "Origin")
+    grid = Grid("Table", "Newest", "Age", "Asked", "Origin", box=None, pad_edge=False)
     for name, source in sorted(found.manifest["sources"].items()):
         newest = source["newest_period_end"]
         days = (now.date() - date.fromisoformat(newest)).days if newest else None
         age = "never landed" if days is None else f"{days} d"
         if days is not None and days > source["stale_after_days"]:
             age = f"[yellow]{age}, stale[/]"
-        grid.add_row(
-            name,
-            str(source["last_checked_at"] or "")[:16],
-            str(source["last_changed_at"] or "")[:16],
-            str(newest or ""),
-            age,
-            f"{source['stale_after_days']} d",
-            source["origin"] or "",
-        )
+        grid.add_row(name, newest or "", age, (source["last_checked_at"] or "")[:10], source["origin"] or "")
     console.print(grid)
     for held in found.manifest["held_back"]:
         console.print(

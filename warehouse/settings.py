@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,15 +64,17 @@ class Settings:
                     got=repr(text),
                     remedy="Correct it in the environment or in .env.",
                 ) from error
-        settings = cls(**given)  # type: ignore[arg-type]
-        if settings.sources != "live" and not settings.sources.startswith("recorded:"):
+        return cls(**given)  # type: ignore[arg-type]
+
+    def __post_init__(self) -> None:
+        """Refuse a transport that there is not."""
+        if self.sources != "live" and not self.sources.startswith("recorded:"):
             raise ConfigurationError(
-                "WAREHOUSE_SOURCES names no transport",
+                "WAREHOUSE_SOURCES (or --sources) names no transport",
                 expected="'live' or 'recorded:<folder>'",
-                got=repr(settings.sources),
+                got=repr(self.sources),
                 remedy="Set it to one of the two.",
             )
-        return settings
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables that `from_environment` reads back to equal settings."""
@@ -92,6 +95,23 @@ class Settings:
         """Folder of the recorded transport, or None when live."""
         kind, _, folder = self.sources.partition(":")
         return Path(folder) if kind == "recorded" else None
+
+    @property
+    def transport(self) -> str:
+        """The transport, spelled so that equal ones are equal text."""
+        return f"recorded:{self.recordings.resolve()}" if self.recordings else self.sources
+
+    @property
+    def transport_note(self) -> Path:
+        """Where a home says which transport its figures came by."""
+        return self.home / "home.json"
+
+    @property
+    def remembered_transport(self) -> str | None:
+        """The transport that the home's figures came by, or None while it has none."""
+        if not self.transport_note.is_file():
+            return None
+        return str(json.loads(self.transport_note.read_text())["transport"])
 
     @property
     def archive(self) -> Path:

@@ -18,6 +18,55 @@ pytestmark = pytest.mark.slow
 
 AS_OF = "select * exclude (run_id, known_until) from metrics.as_of(?::timestamptz) order by all"
 
+FACTS = "raw.sec__company_facts"
+FACT = "cik, taxonomy, tag, unit, period_start, period_end"
+PURCHASES = "PaymentsToAcquirePropertyPlantAndEquipment"
+AUCTIONS = "raw.fiscaldata__auctions"
+HOLDERS = "raw.tic__major_foreign_holders"
+STRESS = "raw.ofr__financial_stress"
+CLOSES = "raw.defillama__coin_prices"
+
+# Open rows of the marts that an open observation of that metric, entity and period may speak of, and their value.
+LIVING = """
+    with flows as (
+        select *, ttm_usd::double / 1e9 as ttm from marts.fct_company_cash_flows_quarterly where known_until is null),
+    members as (select ticker from staging.company_universe where universe = 'ai_hyperscalers'),
+    quarter_ends as (select distinct period_end from metrics.metric_observations where grain = 'calendar_quarter'),
+    groups as (
+        select concept, quarter_ends.period_end
+        from flows join members using (ticker)
+        join quarter_ends on abs(flows.period_end - quarter_ends.period_end) <= 46
+        where ttm is not null group by all having count(distinct ticker) = (select count(*) from members))
+    select 'capex_q' as metric_id, ticker as entity_id, period_end, value_usd::double / 1e9 as value
+    from flows where concept = 'capex'
+    union all select concept || '_ttm', ticker, period_end, ttm from flows
+    union all
+    select 'capex_yoy', now.ticker, now.period_end, now.ttm / before.ttm - 1
+    from flows as now join flows as before
+    on now.ticker = before.ticker and before.concept = 'capex' and now.period_end - before.period_end between 355 and 375
+    where now.concept = 'capex'
+    union all
+    select 'capex_to_ocf', capex.ticker, capex.period_end, capex.ttm / ocf.ttm
+    from flows as capex join flows as ocf
+    on capex.ticker = ocf.ticker and ocf.concept = 'ocf' and abs(capex.period_end - ocf.period_end) <= 10
+    where capex.concept = 'capex'
+    union all select concept || '_ttm', 'ai_core', period_end, null from groups
+    union all select 'capex_to_ocf', 'ai_core', period_end, null from groups where concept = 'capex'
+    union all
+    select 'gross_issuance', 'US', last_day(issue_date), sum(total_accepted_usd)::double / 1e9
+    from marts.fct_auctions where known_until is null group by all
+    union all
+    select 'bid_to_cover', cusip, auction_date, public_tendered_usd::double / public_accepted_usd::double
+    from marts.fct_auctions where known_until is null
+    union all select 'ofr_fsi', 'US', observation_date, ofr_fsi_points
+    from marts.fct_financial_stress_daily where known_until is null
+    union all select 'foreign_treasury_holdings', entity_id, month_end, holdings_usd_bn::double
+    from marts.fct_foreign_treasury_holdings_monthly where known_until is null and survey_basis = 'current'
+    union all select metric_id, 'BTC', price_date, null
+    from marts.fct_crypto_prices_daily, (values ('btc_drawdown'), ('realised_vol_30d')) as metrics (metric_id)
+    where known_until is null and asset = 'BTC'
+"""
+
 
 def raw_tables():
     return [f"raw.{loading.identifier(s, t)}" for s, t in sources.tables()]
@@ -70,6 +119,120 @@ def test_deleting_or_poisoning_what_became_known_later_changes_nothing_said_of_t
         assert whole
 
     holds()
+
+
+def inject(connection, at, table, key, where="true", **changed):
+    """Land a copy of the newest row of each key, as a fetch at that instant would find it."""
+    found = f"timestamptz '{at}'"
+    changed = {"known_at": found, "ingested_at": found, "_fetch_id": "'later'", **changed}
+    replaced = ", ".join(f"{value} as {column}" for column, value in changed.items())
+    connection.execute(
+        f"""insert into {table} select * replace ({replaced}) from (
+            from {table} where known_at < {found} and ({where})
+            qualify row_number() over (partition by {key} order by known_at desc, ingested_at desc) = 1)
+        where not _is_deleted"""
+    )
+
+
+def inject_filing(connection, at, form, where="true", **changed):
+    """Land what a later filing says of the periods that earlier ones reported."""
+    filing = {
+        "form": f"'{form}'",
+        "accession_number": f"concat('{form}', tag, accession_number)",
+        "value": "value * 1.1",
+    }
+    inject(connection, at, FACTS, FACT, f"period_start is not null and ({where})", **{**filing, **changed})
+
+
+def restated(connection, at):
+    inject_filing(connection, at, "10-K/A", "cik % 3 = 0")
+    inject_filing(connection, at, "8-K", "cik % 3 = 1")
+    inject(connection, at, FACTS, f"{FACT}, accession_number", "cik % 3 = 2", value="value * 1.5")
+    inject(connection, at, AUCTIONS, "cusip, issue_date", total_accepted="total_accepted + 1000000")
+    inject(connection, at, HOLDERS, "holder_name, month_end, survey_basis", holdings_usd_bn="holdings_usd_bn + 1")
+    inject(connection, at, STRESS, "observation_date", ofr_fsi="ofr_fsi + 0.1")
+    inject(connection, at, CLOSES, "coin_id, close_date", "day(close_date) = 7", price_usd="price_usd * 2")
+
+
+def another_start(connection, at):
+    inject_filing(connection, at, "10-K", period_start="period_start + 7")
+    inject_filing(connection, at, "10-Q", period_start="period_start - 1", period_end="period_end - 1")
+    inject_filing(connection, at, "10-Q", period_start="period_start + 1")
+
+
+def another_end(connection, at):
+    inject_filing(connection, at, "10-K", "cik % 2 = 0", period_end="period_end + 1")
+    inject_filing(connection, at, "10-Q", "cik % 2 = 1", period_end="period_end - 7")
+
+
+def another_tag(connection, at):
+    inject_filing(
+        connection, at, "10-K", "tag = 'PaymentsToAcquireProductiveAssets'", tag=f"'{PURCHASES}'", value="value"
+    )
+    inject_filing(
+        connection, at, "10-K", f"tag = '{PURCHASES}'", tag="'PaymentsToAcquireProductiveAssets'", value="value"
+    )
+    inject_filing(connection, at, "10-K", f"tag <> '{PURCHASES}'", tag="'PaymentsToAcquireProductiveAssets'")
+
+
+def withdrawn_in_part(connection, at):
+    gone = {"_is_deleted": "true"}
+    inject(connection, at, FACTS, f"{FACT}, accession_number", "hash(accession_number, tag) % 5 = 0", **gone)
+    inject(connection, at, AUCTIONS, "cusip, issue_date", "year(issue_date) = 2019 or day(issue_date) = 15", **gone)
+    inject(connection, at, HOLDERS, "holder_name, month_end, survey_basis", "holder_name = 'Japan'", **gone)
+    inject(connection, at, STRESS, "observation_date", "day(observation_date) = 1", **gone)
+    inject(connection, at, CLOSES, "coin_id, close_date", "close_date < '2025-10-10'", **gone)
+
+
+def all_withdrawn(connection, at):
+    for (_, table), name in zip(sources.tables(), raw_tables(), strict=True):
+        inject(connection, at, name, ", ".join(table.grain), _is_deleted="true")
+
+
+@pytest.mark.parametrize(
+    ("happens", "at"),
+    [
+        (restated, "2026-01-20 12:00:00+00"),
+        (another_start, "2024-06-15 12:00:00+00"),
+        (another_end, "2024-06-15 12:00:00+00"),
+        (another_tag, "2024-06-15 12:00:00+00"),
+        (withdrawn_in_part, "2026-01-20 12:00:00+00"),
+        (all_withdrawn, "2026-11-20 12:00:00+00"),
+    ],
+)
+def test_what_becomes_known_later_changes_nothing_said_of_then_and_leaves_nothing_stale(built, tmp_path, happens, at):
+    elsewhere = replace(built, home=tmp_path)
+    elsewhere.warehouse.write_bytes(built.warehouse.read_bytes())
+    with duckdb.connect(str(elsewhere.warehouse)) as connection:
+        connection.execute("set timezone = 'UTC'")
+        happens(connection, at)
+    run_dbt(elsewhere, "later", "run")
+    with connect(built.home) as before, duckdb.connect(str(elsewhere.warehouse), read_only=True) as after:
+        after.execute("set timezone = 'UTC'")
+        for then in ("2012-05-01 12:00:00+00", "2019-01-01 12:00:00+00", at.replace("12:00:00", "11:59:59")):
+            said = before.execute(AS_OF, [then]).fetchall()
+            assert said
+            assert after.execute(AS_OF, [then]).fetchall() == said
+        twice = after.execute(
+            "select metric_id, entity_type, entity_id, period_end, known_at from metrics.metric_observations "
+            "group by all having count(*) > 1"
+        ).fetchall()
+        observed = after.execute(
+            "select metric_id, entity_id, period_end, value from metrics.metric_observations "
+            "where known_until is null and value is not null"
+        ).fetchall()
+        stale = after.execute(
+            f"""with living as ({LIVING})
+            select metric_id, entity_id, period_end, value from metrics.metric_observations as observed
+            where known_until is null and value is not null and not exists (
+                select 1 from living
+                where living.metric_id = observed.metric_id and living.entity_id = observed.entity_id
+                and living.period_end = observed.period_end
+                and (living.value is null or abs(living.value - observed.value) < 1e-9))"""
+        ).fetchall()
+    assert twice == []
+    assert stale == []
+    assert bool(observed) == (happens is not all_withdrawn)
 
 
 def test_no_observation_is_known_before_it_could_be(built):

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 import warehouse
-from tests.integration.conftest import cli, environment
+from tests.integration.conftest import cli, command, environment
 from warehouse import pipeline, release
 from warehouse.errors import GateClosed, NoRelease, NothingNew
-from warehouse.settings import PROJECT_ROOT
+from warehouse.settings import PROJECT_ROOT, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +184,25 @@ def test_the_command_answers_in_every_format(built):
     assert refused.returncode == 1
     assert "UnsafeQuery" in refused.stderr
     assert cli(built, "query", "select nothing from nowhere").returncode == 1
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(built):
+    assert "[/x] :smile: [bold]y[/bold]" in cli(built, "query", "select '[/x] :smile: [bold]y[/bold]' as a").stdout
+
+
+def test_a_run_in_which_tables_did_not_come_in_says_so_and_fails(tmp_path):
+    done = cli(Settings(home=tmp_path), "run")
+    assert done.returncode == 1
+    assert "WAREHOUSE_CONTACT" in done.stderr
+    assert "did not come in" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_home_knows_its_transport(built):
+    given = {k: v for k, v in environment(built).items() if k != "WAREHOUSE_SOURCES"}
+    done = subprocess.run(command(built, "status"), env=given, capture_output=True, text=True)
+    assert "the clock says 2026-" in done.stdout
+    assert f"{release.current(built).manifest['created_at'][:10]}" in done.stdout.split("the clock says ")[1]
 
 
 @pytest.mark.parametrize("verb", ["status", "releases", "verify", "doctor"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
@@ -44,6 +45,33 @@ def test_credentials_are_in_the_request_and_not_in_what_is_kept(client, publishe
     answer = client(publisher.url + "/a", expect="json", params={"api_key": "secret", "b": "1"})
     assert "secret" in publisher.requests[0][0]
     assert "secret" not in answer.url
+
+
+def test_no_log_line_holds_a_key(client, publisher, caplog):
+    caplog.set_level("DEBUG")
+    publisher.says("/a", Reply(b"busy", 503), b"[]")
+    client(publisher.url + "/a", expect="json", params={"api_key": "secret"})
+    ours = [r.getMessage() for r in caplog.records if not r.name.startswith("httpcore")]
+    assert any("trying again" in line for line in ours)
+    assert not [line for line in ours if "secret" in line]
+
+
+def test_what_a_publisher_said_to_the_last_try_is_kept(client, publisher):
+    publisher.says("/a", Reply(b"we are down", 503))
+    with pytest.raises(SourceUnavailable):
+        client(publisher.url + "/a", expect="json")
+    assert client.seen[0].body == b"we are down"
+
+
+def test_a_host_that_cannot_be_reached_is_tried_in_full_once(settings, tmp_path):
+    link = LiveTransport(settings, budget=Budget(tmp_path))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with stamina.set_testing(testing=True, attempts=3, cap=True):
+        for path, tries in (("/a", 3), ("/b", 1)):
+            with pytest.raises(SourceUnavailable, match=rf"failed {tries} time\(s\).*Is there a network"):
+                Client(link, per_second=1000)(nobody + path, expect="json")
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

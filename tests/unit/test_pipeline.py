@@ -437,11 +437,15 @@ def test_a_replay_that_fails_puts_everything_back(ingest, publisher, settings):
     assert list(settings.landing.rglob("*.parquet"))
 
 
-def test_a_home_refuses_another_transport(settings, tmp_path):
-    with pytest.raises(NothingNew):
-        pipeline.load(settings)
-    with pytest.raises(ConfigurationError, match="belongs to another transport"):
-        pipeline.load(replace(settings, sources=f"recorded:{tmp_path}"))
+def test_a_home_refuses_another_transport_once_it_holds_something(settings, tmp_path, land, publisher):
+    other = replace(settings, sources=f"recorded:{tmp_path}", now="2026-01-01T00:00:00Z")
+    for mine in (settings, other):
+        with pytest.raises(NothingNew):
+            pipeline.load(mine)
+    publisher.says("/rates/all", A)
+    land()
+    with pytest.raises(ConfigurationError, match="belongs to another transport; expected --sources live"):
+        pipeline.load(other)
 
 
 def test_the_second_builder_says_who_holds_the_lock(settings):

@@ -25,7 +25,7 @@ def test_variables_are_converted():
     ("environ", "words"),
     [
         ({"WAREHOUSE_THREADS": "many"}, "WAREHOUSE_THREADS cannot be read; expected a int; got 'many'"),
-        ({"WAREHOUSE_SOURCES": "fake"}, "WAREHOUSE_SOURCES names no transport"),
+        ({"WAREHOUSE_SOURCES": "fake"}, r"WAREHOUSE_SOURCES \(or --sources\) names no transport"),
     ],
 )
 def test_a_wrong_variable_is_named(environ, words):
@@ -43,6 +43,7 @@ def test_the_example_file_names_every_variable_with_its_default():
     assert set(example) == {f.metadata["variable"] for f in fields}
     defaults = {f.metadata["variable"]: "" if f.default is None else str(f.default) for f in fields}
     defaults["WAREHOUSE_PROJECT"] = ""  # the default is where the package stands
+    defaults["WAREHOUSE_SOURCES"] = ""  # what the home remembers comes before the default
     assert example == defaults
 
 

@@ -55,7 +55,7 @@ paired as (  -- with what was known when the longer figure became known, else wi
         partition by
             wanted.cik, wanted.concept, wanted.tag, wanted.fiscal_year_start, wanted.quarters,
             wanted.quarters_before, wanted.period_end, wanted.version_number
-        order by earlier.known_at
+        order by earlier.known_at asc, earlier.period_end desc
     ) = 1
 
 )

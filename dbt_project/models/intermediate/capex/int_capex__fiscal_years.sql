@@ -52,6 +52,20 @@ starts as (
 
 ),
 
+previous_years as (  -- a later report of another year with the same end does not unsay the first
+
+    select
+        cik,
+        {{ add_days('fiscal_year_end', 1) }} as next_fiscal_year_start,
+        fiscal_year_start,
+        end_known_at
+    from closed_years
+    qualify row_number() over (
+        partition by cik, fiscal_year_end order by end_known_at asc, fiscal_year_start desc
+    ) = 1
+
+),
+
 years as (
 
     select
@@ -60,17 +74,17 @@ years as (
         starts.start_known_at,
         closed_years.fiscal_year_end,
         closed_years.end_known_at,
-        previous.fiscal_year_start as previous_fiscal_year_start,
-        previous.end_known_at as previous_end_known_at
+        previous_years.fiscal_year_start as previous_fiscal_year_start,
+        previous_years.end_known_at as previous_end_known_at
     from starts
     left join closed_years
         on
             starts.cik = closed_years.cik
             and starts.fiscal_year_start = closed_years.fiscal_year_start
-    left join closed_years as previous
+    left join previous_years
         on
-            starts.cik = previous.cik
-            and starts.fiscal_year_start = {{ add_days('previous.fiscal_year_end', 1) }}
+            starts.cik = previous_years.cik
+            and starts.fiscal_year_start = previous_years.next_fiscal_year_start
 
 )
 

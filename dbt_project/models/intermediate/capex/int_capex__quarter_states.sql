@@ -180,7 +180,7 @@ with_calendar as (
 
 ),
 
-with_point as (
+with_point as (  -- of several ends that were stated, one that is not withdrawn, and of those the newest
 
     select
         with_calendar.*,
@@ -204,12 +204,13 @@ with_point as (
         partition by
             with_calendar.cik, with_calendar.concept, with_calendar.fiscal_year_start,
             with_calendar.quarters, with_calendar.known_at
-        order by points.known_at desc, points.period_end desc
+        order by
+            case when points.value_usd is null then 1 else 0 end, points.known_at desc, points.period_end desc
     ) = 1
 
 ),
 
-with_quarter as (  -- a mixed pair only counts where no pair of one vintage is known
+with_quarter as (  -- a pair ends where the point does; a mixed one only counts where none of one vintage is known
 
     select
         with_point.*,
@@ -237,6 +238,7 @@ with_quarter as (  -- a mixed pair only counts where no pair of one vintage is k
             with_point.cik, with_point.concept, with_point.fiscal_year_start,
             with_point.quarters, with_point.known_at
         order by
+            case when with_point.point_period_end = differences.period_end then 0 else 1 end,
             differences.is_mixed_vintage asc, differences.version_number desc, differences.known_at desc,
             differences.period_end desc
     ) = 1
@@ -267,7 +269,8 @@ with_direct as (
         partition by
             with_quarter.cik, with_quarter.concept, with_quarter.fiscal_year_start,
             with_quarter.quarters, with_quarter.known_at
-        order by directs.known_at desc, directs.period_end desc
+        order by
+            case when directs.value_usd is null then 1 else 0 end, directs.known_at desc, directs.period_end desc
     ) = 1
 
 ),

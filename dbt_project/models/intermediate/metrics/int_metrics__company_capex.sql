@@ -3,21 +3,18 @@ with flows as (
     select
         ticker,
         concept,
-        fiscal_year_start,
-        fiscal_quarter_number,
         period_start,
         period_end,
         value_usd::double / 1e9 as value_usd_bn,
         ttm_usd::double / 1e9 as ttm_usd_bn,
         null_reason,
         ttm_null_reason,
-        {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
-        {{ rank_of('origin', 'origin') }} as origin_rank,
+        pit_rank,
+        origin_rank,
         source_url,
         known_at,
         known_until
-    from {{ ref('fct_company_cash_flows_quarterly') }}
-    where concept in ('capex', 'ocf')
+    from {{ ref('int_metrics__company_quarters') }}
 
 ),
 
@@ -35,7 +32,8 @@ plain as (
         pit_rank,
         origin_rank,
         source_url,
-        known_at
+        known_at,
+        known_until as withdrawn_at
     from flows
     where concept = 'capex'
     union all
@@ -51,7 +49,8 @@ plain as (
         pit_rank,
         origin_rank,
         source_url,
-        known_at
+        known_at,
+        known_until as withdrawn_at
     from flows
 
 ),
@@ -67,100 +66,134 @@ compared_with as (  -- the same twelve months a year before, or the operating ca
 
     select
         'capex_yoy' as metric_id,
-        1 as fiscal_years_before,
+        365 as days_before,
         'capex' as concept
     union all
     select
         'capex_to_ocf' as metric_id,
-        0 as fiscal_years_before,
+        0 as days_before,
         'ocf' as concept
 
 ),
 
-pairs as (
+wanted as (
 
     select
         compared_with.metric_id,
-        capex.ticker,
-        capex.fiscal_year_start,
-        capex.fiscal_quarter_number,
-        others.concept as other_concept,
-        others.fiscal_year_start as other_fiscal_year_start,
-        min(capex.known_at) as first_known_at
+        compared_with.concept as other_concept,
+        {{ add_days('capex.period_end', '-compared_with.days_before') }} as other_period_end,
+        capex.*
     from capex
     cross join compared_with
-    left join flows as others
-        on
-            capex.ticker = others.ticker
-            and compared_with.concept = others.concept
-            and capex.fiscal_quarter_number = others.fiscal_quarter_number
-            and {{ days_between('others.fiscal_year_start', 'capex.fiscal_year_start') }}
-            between 365 * compared_with.fiscal_years_before - 10 and 365 * compared_with.fiscal_years_before + 10
-    group by all
 
 ),
 
-instants as (
+changes as (
 
     select
-        pairs.*,
-        capex.known_at
-    from pairs
-    inner join capex
-        on
-            pairs.ticker = capex.ticker
-            and pairs.fiscal_year_start = capex.fiscal_year_start
-            and pairs.fiscal_quarter_number = capex.fiscal_quarter_number
+        ticker,
+        concept,
+        period_end,
+        known_at as changed_at
+    from flows
     union
     select
-        pairs.*,
-        others.known_at
-    from pairs
-    inner join flows as others
+        ticker,
+        concept,
+        period_end,
+        known_until as changed_at
+    from flows
+    where known_until is not null
+
+),
+
+instants as (  -- a ratio is judged when its numerator changes, and again when what it is compared with does
+
+    select
+        metric_id,
+        ticker,
+        period_end,
+        known_at
+    from wanted
+    union
+    select
+        wanted.metric_id,
+        wanted.ticker,
+        wanted.period_end,
+        changes.changed_at as known_at
+    from wanted
+    inner join changes
         on
-            pairs.ticker = others.ticker
-            and pairs.other_concept = others.concept
-            and pairs.other_fiscal_year_start = others.fiscal_year_start
-            and pairs.fiscal_quarter_number = others.fiscal_quarter_number
-    where others.known_at > pairs.first_known_at
+            wanted.ticker = changes.ticker
+            and wanted.other_concept = changes.concept
+            and abs({{ days_between('wanted.other_period_end', 'changes.period_end') }}) <= 10
+            and wanted.known_at < changes.changed_at
+            and (wanted.known_until is null or wanted.known_until > changes.changed_at)
+
+),
+
+compared as (  -- fiscal years of 52 or 53 weeks end some days apart: of the quarters known then the nearest
+
+    select
+        wanted.ticker,
+        wanted.metric_id,
+        wanted.period_end,
+        wanted.ttm_usd_bn as numerator,
+        wanted.ttm_null_reason,
+        others.ttm_usd_bn as denominator,
+        others.ticker is not null as has_other,
+        others.ttm_null_reason as other_null_reason,
+        greatest(wanted.pit_rank, others.pit_rank) as pit_rank,
+        greatest(wanted.origin_rank, others.origin_rank) as origin_rank,
+        wanted.source_url,
+        instants.known_at,
+        wanted.known_until as withdrawn_at
+    from instants
+    inner join wanted
+        on
+            instants.metric_id = wanted.metric_id
+            and instants.ticker = wanted.ticker
+            and instants.period_end = wanted.period_end
+            and {{ known_then('wanted', 'instants.known_at') }}
+    left join flows as others
+        on
+            wanted.ticker = others.ticker
+            and wanted.other_concept = others.concept
+            and abs({{ days_between('wanted.other_period_end', 'others.period_end') }}) <= 10
+            and {{ known_then('others', 'instants.known_at') }}
+    qualify row_number() over (
+        partition by instants.metric_id, instants.ticker, instants.period_end, instants.known_at
+        order by
+            case when others.ttm_usd_bn is null then 1 else 0 end,
+            abs({{ days_between('wanted.other_period_end', 'others.period_end') }}),
+            others.period_end desc
+    ) = 1
 
 ),
 
 ratios as (
 
     select
-        instants.ticker,
-        instants.metric_id,
-        {{ add_months(add_days('capex.period_end', 1), -12) }} as period_start,
-        capex.period_end,
-        capex.ttm_usd_bn / case when others.ttm_usd_bn > 0 then others.ttm_usd_bn end
-        - case when instants.metric_id = 'capex_yoy' then 1 else 0 end as value,
-        capex.ttm_usd_bn as numerator,
-        others.ttm_usd_bn as denominator,
+        ticker,
+        metric_id,
+        {{ add_months(add_days('period_end', 1), -12) }} as period_start,
+        period_end,
+        numerator / case when denominator > 0 then denominator end
+        - case when metric_id = 'capex_yoy' then 1 else 0 end as value,
+        numerator,
+        denominator,
         case
-            when capex.ttm_usd_bn is null then 'capex_ttm: ' || capex.ttm_null_reason
-            when others.ticker is null then 'missing_denominator'
-            when others.ttm_usd_bn is null then 'denominator: ' || others.ttm_null_reason
-            when others.ttm_usd_bn <= 0 then 'denominator_not_positive'
+            when numerator is null then 'capex_ttm: ' || ttm_null_reason
+            when not has_other then 'missing_denominator'
+            when denominator is null then 'denominator: ' || other_null_reason
+            when denominator <= 0 then 'denominator_not_positive'
         end as null_reason,
-        greatest(capex.pit_rank, others.pit_rank) as pit_rank,
-        greatest(capex.origin_rank, others.origin_rank) as origin_rank,
-        capex.source_url,
-        instants.known_at
-    from instants
-    inner join capex
-        on
-            instants.ticker = capex.ticker
-            and instants.fiscal_year_start = capex.fiscal_year_start
-            and instants.fiscal_quarter_number = capex.fiscal_quarter_number
-            and {{ known_then('capex', 'instants.known_at') }}
-    left join flows as others
-        on
-            instants.ticker = others.ticker
-            and instants.other_concept = others.concept
-            and instants.other_fiscal_year_start = others.fiscal_year_start
-            and instants.fiscal_quarter_number = others.fiscal_quarter_number
-            and {{ known_then('others', 'instants.known_at') }}
+        pit_rank,
+        origin_rank,
+        source_url,
+        known_at,
+        withdrawn_at
+    from compared
 
 ),
 
@@ -190,7 +223,7 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        null::timestamptz as withdrawn_at
+        withdrawn_at
     from together
 
 )

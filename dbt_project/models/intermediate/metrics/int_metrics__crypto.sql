@@ -67,7 +67,7 @@ drawdown_instants as (
 
 ),
 
-drawdowns as (
+drawdowns as (  -- once all closes up to a day are withdrawn, so is its last state
 
     select
         instants.price_date,
@@ -77,13 +77,15 @@ drawdowns as (
         min(closes.price_date) as first_date,
         max(closes.pit_rank) as pit_rank,
         max(closes.origin_rank) as origin_rank,
-        max(case when closes.price_date = instants.price_date then closes.source_url end) as source_url
+        max(case when closes.price_date = instants.price_date then closes.source_url end) as source_url,
+        lead(instants.known_at) over (partition by instants.price_date order by instants.known_at) as withdrawn_at
     from drawdown_instants as instants
-    inner join closes
+    left join closes
         on
             instants.price_date >= closes.price_date
             and {{ known_then('closes', 'instants.known_at') }}
     group by instants.price_date, instants.known_at
+    qualify min(closes.price_date) is not null
 
 ),
 
@@ -110,7 +112,7 @@ window_closes as (
         lag(closes.price_date) over by_day as previous_date,
         lag(closes.close_usd) over by_day as previous_close_usd
     from volatility_instants as instants
-    inner join closes
+    left join closes
         on
             closes.price_date between {{ add_days('instants.price_date', -30) }} and instants.price_date
             and {{ known_then('closes', 'instants.known_at') }}
@@ -137,9 +139,11 @@ return_sums as (
         sum((log_return::double * log_return::double)::decimal(28, 20))::double as square_sum,
         max(pit_rank) as pit_rank,
         max(origin_rank) as origin_rank,
-        max(case when close_date = price_date then source_url end) as source_url
+        max(case when close_date = price_date then source_url end) as source_url,
+        lead(known_at) over (partition by price_date order by known_at) as withdrawn_at
     from returns
     group by price_date, known_at
+    qualify max(pit_rank) is not null
 
 ),
 
@@ -169,7 +173,8 @@ measured as (
         pit_rank,
         origin_rank,
         source_url,
-        known_at
+        known_at,
+        withdrawn_at
     from drawdowns
     union all
     select
@@ -184,7 +189,8 @@ measured as (
         pit_rank,
         origin_rank,
         source_url,
-        known_at
+        known_at,
+        withdrawn_at
     from volatilities
 
 ),
@@ -207,7 +213,7 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        null::timestamptz as withdrawn_at
+        withdrawn_at
     from measured
 
 )

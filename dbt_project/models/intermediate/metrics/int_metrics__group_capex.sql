@@ -3,19 +3,16 @@ with flows as (
     select
         ticker,
         concept,
-        fiscal_year_start,
-        fiscal_quarter_number,
         period_end,
         {{ add_days("date_trunc('quarter', period_end)::date", -1) }} as quarter_end_before,
         last_day({{ add_months("date_trunc('quarter', period_end)::date", 2) }}) as quarter_end_after,
         ttm_usd,
-        {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
-        {{ rank_of('origin', 'origin') }} as origin_rank,
+        pit_rank,
+        origin_rank,
         source_url,
         known_at,
         known_until
-    from {{ ref('fct_company_cash_flows_quarterly') }}
-    where concept in ('capex', 'ocf')
+    from {{ ref('int_metrics__company_quarters') }}
 
 ),
 
@@ -48,17 +45,34 @@ members as (
 
 ),
 
+changes as (
+
+    select
+        ticker,
+        quarter_end,
+        known_at as changed_at
+    from aligned
+    union
+    select
+        ticker,
+        quarter_end,
+        known_until as changed_at
+    from aligned
+    where known_until is not null
+
+),
+
 instants as (  -- a calendar quarter is not known before it has ended, though a fiscal one near it may be
 
     select distinct
-        aligned.quarter_end,
-        greatest(aligned.known_at, {{ end_of_day_in_new_york('aligned.quarter_end') }}) as known_at
-    from aligned
+        changes.quarter_end,
+        greatest(changes.changed_at, {{ end_of_day_in_new_york('changes.quarter_end') }}) as known_at
+    from changes
     inner join members
         on
-            aligned.ticker = members.ticker
-            and members.valid_from <= aligned.quarter_end
-            and (members.valid_to is null or members.valid_to >= aligned.quarter_end)
+            changes.ticker = members.ticker
+            and members.valid_from <= changes.quarter_end
+            and (members.valid_to is null or members.valid_to >= changes.quarter_end)
 
 ),
 
@@ -94,7 +108,10 @@ as_known as (
             and {{ known_then('ocf', 'instants.known_at') }}
     qualify row_number() over (
         partition by instants.quarter_end, instants.known_at, members.ticker
-        order by capex.period_end desc, ocf.period_end desc
+        order by
+            case when capex.ttm_usd is null then 1 else 0 end + case when ocf.ttm_usd is null then 1 else 0 end,
+            capex.period_end desc,
+            ocf.period_end desc
     ) = 1
 
 ),
@@ -160,10 +177,13 @@ summed as (  -- decimals, whose sum does not depend on the order; over fewer mem
 
 ),
 
-known_of_at_all as (
+known_of_at_all as (  -- once no member is known any more, the last state is withdrawn
 
-    select * from summed
-    where pit_rank is not null
+    select
+        *,
+        lead(known_at) over (partition by metric_id, quarter_end order by known_at) as withdrawn_at
+    from summed
+    qualify pit_rank is not null
 
 ),
 
@@ -192,7 +212,7 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        null::timestamptz as withdrawn_at
+        withdrawn_at
     from known_of_at_all
 
 )

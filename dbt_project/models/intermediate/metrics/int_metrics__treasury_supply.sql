@@ -25,24 +25,26 @@ instants as (  -- a month's issuance is not known before the month has ended
 
 ),
 
-months as (
+months as (  -- once all auctions of a month are withdrawn, so is its last state
 
     select
         instants.month_start,
         instants.known_at,
         sum(auctions.total_accepted_usd)::double / 1e9 as known_usd_bn,
-        count(*) as auction_count,
+        count(auctions.cusip) as auction_count,
         count(auctions.total_accepted_usd) as result_count,
         count(case when auctions.security_kind = 'bill' then 1 end) as bill_count,
         max(auctions.pit_rank) as pit_rank,
         max(auctions.origin_rank) as origin_rank,
-        min(auctions.source_url) as source_url
+        min(auctions.source_url) as source_url,
+        lead(instants.known_at) over (partition by instants.month_start order by instants.known_at) as withdrawn_at
     from instants
-    inner join auctions
+    left join auctions
         on
             instants.month_start = auctions.month_start
             and {{ known_then('auctions', 'instants.known_at') }}
     group by instants.month_start, instants.known_at
+    qualify count(auctions.cusip) > 0
 
 ),
 
@@ -78,7 +80,7 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        null::timestamptz as withdrawn_at
+        withdrawn_at
     from explained
     union all
     select
