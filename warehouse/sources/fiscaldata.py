@@ -245,8 +245,17 @@ def fetch(get: Get, *, year: int) -> Iterator[Response]:
             raise unavailable from None
         return
     yield first
-    for page in range(2, _pages(first) + 1):
-        yield get(URL, expect="json", params=query(year, page=page))
+    rows = _count(first, "count")
+    for page in range(2, _count(first, "total-pages") + 1):
+        answer = get(URL, expect="json", params=query(year, page=page))
+        rows += _count(answer, "count")
+        yield answer
+    if rows != _count(first, "total-count"):  # fewer rows would be taken for withdrawn records
+        raise ContractViolation(
+            f"The pages of {first.url} are not the whole year",
+            expected=f"{_count(first, 'total-count')} rows, as the first page says",
+            got=f"{rows}",
+        )
 
 
 def query(year: int, *, page: int) -> dict[str, str]:
@@ -270,19 +279,21 @@ def fallback_query(year: int) -> dict[str, str]:
     }
 
 
-def _pages(response: Response) -> int:
-    """Return how many pages the first one says there are."""
+def _count(response: Response, name: str) -> int:
+    """Return a number of a page's meta.
+
+    Raises:
+        ContractViolation: there is none; without it nobody could tell whether the answer is whole.
+    """
     try:
-        pages = json.loads(response.body)["meta"]["total-pages"]
+        count = json.loads(response.body)["meta"][name]
     except (ValueError, KeyError, TypeError) as error:
         raise ContractViolation(
-            f"{response.url} does not say how many pages there are",
-            expected="meta['total-pages']",
-            got=repr(response.body[:60]),
+            f"{response.url} does not say how much there is", expected=f"meta['{name}']", got=repr(response.body[:60])
         ) from error
-    if type(pages) is not int:
-        raise ContractViolation(f"{response.url}, meta['total-pages']", expected="a number", got=repr(pages))
-    return pages
+    if type(count) is not int:
+        raise ContractViolation(f"{response.url}, meta['{name}']", expected="a number", got=repr(count))
+    return count
 
 
 def partitions(now: datetime) -> list[Partition]:

@@ -16,9 +16,6 @@ from warehouse.recording import canonical_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FETCHED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -113,8 +113,18 @@ def test_where_neither_answers_the_first_error_is_told(network):
         list(fiscaldata.fetch(network({}), year=2024))
 
 
+def test_pages_that_are_not_the_whole_year_are_refused(fixture, network):
+    first = (
+        fiscaldata.URL + "?filter=auction_date:gte:2024-01-01,auction_date:lte:2024-12-31&format=json&page%5Bnumber%5D="
+    )
+    empty = '{"data":[],"meta":{"count":0,"total-count":2,"total-pages":2}}'
+    get = network({f"{first}1": fixture(PAGES[0]), f"{first}2": empty})
+    with pytest.raises(ContractViolation, match="not the whole year; expected 2 rows.*got 1"):
+        list(fiscaldata.fetch(get, year=2024))
+
+
 def test_a_page_that_does_not_count_its_pages_is_refused(network):
-    with pytest.raises(ContractViolation, match="does not say how many pages"):
+    with pytest.raises(ContractViolation, match="does not say how much there is"):
         list(fiscaldata.fetch(network({fiscaldata.URL: '{"data":[]}'}), year=2024))
 
 
