@@ -29,7 +29,7 @@ check: setup-dev  ## Lint, types, generated files, dbt parse, unit, dag and conv
 	@$(BIN)/lint-imports --no-logo >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 	@$(BIN)/drypowder generate --check
 	@$(BIN)/sqlfluff lint --processes $(WORKERS) --nocolor --disable-progress-bar dbt_project/models dbt_project/tests \
-		>$(VENV)/sqlfluff.log || { cat $(VENV)/sqlfluff.log; exit 1; }
+		>$(VENV)/sqlfluff.log 2>&1 || { cat $(VENV)/sqlfluff.log; exit 1; }
 	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project --profiles-dir dbt_project \
 		--target-path $(abspath $(VENV))/dbt-parse --no-partial-parse
 	@$(BIN)/pytest -q -n $(WORKERS) -m "not slow" tests/unit tests/dags tests/conventions
