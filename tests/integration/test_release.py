@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -10,10 +11,11 @@ from dataclasses import replace
 
 import duckdb
 import pytest
+from rich.console import Console
 
 import warehouse
 from tests.integration.conftest import cli, command, environment
-from warehouse import pipeline, release
+from warehouse import pipeline, release, report
 from warehouse.errors import GateClosed, NoRelease, NothingNew
 from warehouse.settings import PROJECT_ROOT, Settings
 
@@ -225,3 +227,12 @@ def test_the_sample_is_what_its_script_writes(recordings):
     assert before
     subprocess.run([sys.executable, PROJECT_ROOT / "sample" / "write.py", recordings], check=True, capture_output=True)
     assert {p.name: p.read_bytes() for p in (PROJECT_ROOT / "sample").rglob("*.gz")} == before
+
+
+def test_the_readme_shows_what_the_demo_prints(built):
+    printed = io.StringIO()
+    report.print_release(built, Console(file=printed, width=80))
+    shown = [line.rstrip() for line in printed.getvalue().split("\nThe release is in")[0].rstrip().splitlines()]
+    readme = (PROJECT_ROOT / "README.md").read_text().splitlines()
+    start = readme.index(shown[0])
+    assert readme[start : start + len(shown)] == shown
