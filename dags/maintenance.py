@@ -20,9 +20,9 @@ def maintenance() -> None:
     @task(pool="duckdb_writer", retries=3, retry_delay=duration(minutes=30), retry_exponential_backoff=2)
     @airflow_outcomes
     def maintain() -> int:
-        from warehouse import pipeline
+        from warehouse import upkeep
 
-        return pipeline.maintain().rows
+        return upkeep.maintain().rows
 
     maintain()
 

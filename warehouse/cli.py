@@ -320,9 +320,9 @@ def rollback(
     to: Annotated[str | None, typer.Argument(help="Release to make current; the one before it when left out.")] = None,
 ) -> None:
     """Point `current` back at an earlier release; nothing is deleted."""
-    from warehouse import pipeline
+    from warehouse import upkeep
 
-    found = pipeline.rollback(to, _settings())
+    found = upkeep.rollback(to, _settings())
     out.print(f"current is now {found.id} in {found.path}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -354,9 +354,9 @@ def replay(
     allow_fewer: Annotated[bool, typer.Option(help="Also when a table ends with fewer rows than it has now.")] = False,
 ) -> None:
     """Rebuild landing and raw from the archive alone; build, check and publish come after."""
-    from warehouse import pipeline
+    from warehouse import upkeep
 
-    _run(pipeline.replay, allow_fewer=allow_fewer)
+    _run(upkeep.replay, allow_fewer=allow_fewer)
 
 
 @app.command()
@@ -365,9 +365,9 @@ def record(
     folder: Annotated[Path, typer.Argument(help="Folder of the recording; made when it is not there.")],
 ) -> None:
     """Write a source's live responses as a recording, without credentials, for tests and for `recorded:`."""
-    from warehouse import pipeline
+    from warehouse import live
 
-    _run(pipeline.record, source, folder)
+    _run(live.record, source, folder)
 
 
 @app.command("check-live")
@@ -375,10 +375,10 @@ def check_live(
     source: Annotated[str | None, typer.Argument(help="Source code; every source when left out.")] = None,
 ) -> None:
     """Ask every endpoint live for its newest partition and cast the answer; nothing is kept."""
-    from warehouse import pipeline
+    from warehouse import live
 
     failures = 0
-    for found in pipeline.check_live(source, _settings()):
+    for found in live.check_live(source, _settings()):
         mark, style = ("ok", "green") if found.passed else ("WRONG", "red")
         out.print(f"[{style}]{mark:5}[/] {found.table:30} {found.seconds:5.1f} s ", end="", highlight=False)
         out.print(found.detail, markup=False, highlight=False, soft_wrap=True)

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -57,7 +54,7 @@ A gate judges, and a release holds, what was built of all that `raw` holds now; 
 """
 
 
-def _settings(settings: Settings | None) -> Settings:
+def settings_of_home(settings: Settings | None) -> Settings:
     """Return the settings, having seen to it that the home is not another transport's.
 
     Raises:
@@ -82,7 +79,8 @@ def _remember_transport(settings: Settings) -> None:
         write_atomically(settings.transport_note, json.dumps({"transport": settings.transport}).encode())
 
 
-def _say(progress: Progress | None, line: str) -> None:
+def say(progress: Progress | None, line: str) -> None:
+    """Tell whoever watches, and the log."""
     log.info(line)
     if progress:
         progress(line)
@@ -149,7 +147,7 @@ def land(
         ContractViolation: nothing landed, and at least one payload was refused.
     """
     started = time.monotonic()
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     declared_source, declared = sources.find(source, table)
     now = clock.now(settings)
     _refuse_unproven(settings, declared_source, declared)
@@ -158,12 +156,12 @@ def land(
     wanted = [p for p in declared.partitions(now) if refetch or not _is_settled(archive, source, table, p, now)]
 
     def attempt(partition: Partition) -> _Attempt:
-        done = _land_partition(settings, archive, link, declared_source, declared, partition)
+        done = land_partition(settings, archive, link, declared_source, declared, partition)
         if isinstance(done.error, NotRecorded):
-            _say(progress, f"{source}.{table} {partition.key} is not in the recording")
+            say(progress, f"{source}.{table} {partition.key} is not in the recording")
         else:
             detail = f": {done.error}" if done.error else f", {done.rows:,} rows" if done.rows else ""
-            _say(progress, f"{source}.{table} {partition.key} {done.outcome}{detail}")
+            say(progress, f"{source}.{table} {partition.key} {done.outcome}{detail}")
         return done
 
     with ThreadPoolExecutor(settings.threads) as pool:
@@ -187,7 +185,7 @@ def _refuse_unproven(settings: Settings, source: Source, table: Table) -> None:
     """Land nothing live through a parser that has seen only documentation, before it has passed a live check here."""
     if settings.sources != "live" or table.proven != "documented":
         return
-    if f"{source.code}.{table.name}" not in _live_checks(settings):
+    if f"{source.code}.{table.name}" not in live_checks(settings):
         raise ConfigurationError(
             f"The parser of {source.code}.{table.name} was written to documentation and has seen no real response",
             expected="a live check that passed on this machine",
@@ -196,7 +194,8 @@ def _refuse_unproven(settings: Settings, source: Source, table: Table) -> None:
         )
 
 
-def _live_checks(settings: Settings) -> dict[str, str]:
+def live_checks(settings: Settings) -> dict[str, str]:
+    """Return which tables passed their live check on this home, and when."""
     note = settings.home / "live-checks.json"
     return dict(json.loads(note.read_text())) if note.is_file() else {}
 
@@ -209,7 +208,7 @@ def _is_settled(archive: Archive, source: str, table: str, partition: Partition,
     return latest is not None and not latest.is_fallback and latest.fetched_at >= partition.closes_at
 
 
-def _land_partition(
+def land_partition(
     settings: Settings,
     archive: Archive,
     link: Transport,
@@ -314,7 +313,7 @@ def load(
     from warehouse import loading
 
     started = time.monotonic()
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     rows, files = 0, 0
     filled: list[str] = []
     with builder_lock(settings, "load"), loading.open_warehouse(settings) as connection:
@@ -326,7 +325,7 @@ def load(
             count = loading.fill_incoming(connection, source, table, waiting)
             if waiting:
                 name = loading.identifier(source, table)
-                _say(progress, f"incoming.{name}: {count:,} rows of {len(waiting)} file(s)")
+                say(progress, f"incoming.{name}: {count:,} rows of {len(waiting)} file(s)")
                 rows, files, filled = rows + count, files + len(waiting), [*filled, name]
         unpublished = _is_unpublished(settings, connection)
     if not files and not unpublished:
@@ -339,7 +338,7 @@ def is_waiting(settings: Settings | None = None) -> bool:
     """Whether there is something for a build to do: a landed file to judge, or what is loaded but not published."""
     from warehouse import loading
 
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     with builder_lock(settings, "look"), loading.open_warehouse(settings) as connection:
         landed = any(loading.pending(connection, settings, s, t) for s, t in sources.tables())
         return landed or _is_unpublished(settings, connection)
@@ -407,7 +406,7 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
     from warehouse import loading
 
     started = time.monotonic()
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     now = clock.now(settings)
     run_id = _run_id(now)
     versions, warnings = 0, 0
@@ -428,18 +427,18 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
                 good, bad = _sort_out(shown[key], found)
                 for finding in [f for v in found for f in v.warnings]:
                     warnings += 1
-                    _say(progress, f"warning {name}: {_in_words(finding)}")
+                    say(progress, f"warning {name}: {_in_words(finding)}")
                 if good:
                     new, gone = loading.promote(connection, source, table, good, now)
                     versions += new + gone
                     promoted.append(name)
-                    _say(progress, f"raw.{'__'.join(key)}: {new:,} new version(s), {gone:,} tombstone(s)")
+                    say(progress, f"raw.{'__'.join(key)}: {new:,} new version(s), {gone:,} tombstone(s)")
                 for fetch, failures in bad:
                     reason = "; ".join(_in_words(f) for f in failures)
                     loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
                     held_back.append(f"{name}/{fetch.partition}")
                     log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
-                    _say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
+                    say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
                 loading.clear_incoming(connection, source, table)
             loading.refresh_freshness(connection, settings, now)
     return Validated(
@@ -562,7 +561,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None) ->
     from warehouse.transformation import run_dbt
 
     started = time.monotonic()
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     run_id = _run_id(clock.now(settings))
     with builder_lock(settings, "build"):
         for note in (BUILT, PASSED):
@@ -615,7 +614,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
     from warehouse.validation import judge
 
     started = time.monotonic()
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     now = clock.now(settings)
     with builder_lock(settings, "check"):
         (settings.home / PASSED).unlink(missing_ok=True)
@@ -640,7 +639,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
             _record(connection, _run_id(now), "release", verdicts, now)
         warnings = [f for v in verdicts for f in v.warnings]
         for finding in warnings:
-            _say(progress, f"warning {finding.table}: {_in_words(finding)}")
+            say(progress, f"warning {finding.table}: {_in_words(finding)}")
         failures = [f for v in verdicts for f in v.failures]
         if failures:
             named = "\n".join(f"  {f.table}: {_in_words(f)}" for f in failures)
@@ -668,7 +667,7 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
     """
     from warehouse import loading
 
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     now = clock.now(settings)
     with builder_lock(settings, "publish"):
         with loading.open_warehouse(settings) as connection:
@@ -684,7 +683,7 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
         manifest=published.manifest,
         seconds=time.monotonic() - started,
     )
-    _say(progress, f"published {published} in {published.path}")
+    say(progress, f"published {published} in {published.path}")
     return published
 
 
@@ -709,7 +708,7 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
     Raises:
         WarehouseError: a step after landing failed.
     """
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     for source, table in sources.tables():
         yield _step(
             f"land {source.code}.{table.name}",
@@ -763,310 +762,10 @@ def run(settings: Settings | None = None, progress: Progress | None = None) -> R
     Raises:
         NothingNew: the current release already holds all there is.
     """
-    settings = _settings(settings)
+    settings = settings_of_home(settings)
     last: Step | None = None
     for last in steps(settings, progress):
-        _say(progress, f"{last.name}: {last.outcome}, {last.detail}")
+        say(progress, f"{last.name}: {last.outcome}, {last.detail}")
     if last and last.outcome == "nothing new":
         raise NothingNew(last.detail)
     return releases.current(settings)
-
-
-# -------------------------------------------------------------------------------------- replay, maintain, status
-
-
-@dataclass(frozen=True, kw_only=True)
-class Replayed:
-    """What was rebuilt from the archive."""
-
-    files: int
-    rows: int
-    refused: int
-    seconds: float
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        return f"replayed {self.files} fetch(es), {self.rows:,} rows, {self.refused} refused ({self.seconds:.1f} s)"
-
-
-def replay(
-    settings: Settings | None = None, progress: Progress | None = None, *, allow_fewer: bool = False
-) -> Replayed:
-    """Rebuild landing and `raw` from the archive alone, as if every fetch came in again in its order.
-
-    Fetches are judged as they were the first time: against what `raw` held before them. Everything is set aside first
-    and put back if the replay fails. Releases are left alone; `build`, `check` and `publish` come after.
-
-    Raises:
-        GateClosed: a table would end with fewer rows than it has now, and `allow_fewer` is not set.
-    """
-    from warehouse import loading
-
-    started = time.monotonic()
-    settings = _settings(settings)
-    files = rows = refused = 0
-    wal = settings.warehouse.with_name(settings.warehouse.name + ".wal")
-    with builder_lock(settings, "replay"):
-        before = _raw_rows(settings)
-        with _set_aside(settings.warehouse, wal, settings.landing, settings.refused):
-            for batch in _batches(settings):
-                for source, table, fetch in batch:
-                    landed, count = _land_again(settings, source, table, fetch)
-                    files, rows, refused = files + landed, rows + count, refused + (not landed)
-                with loading.open_warehouse(settings):
-                    pass  # its tables exist, also when nothing of the archive lands
-                _say(progress, f"replayed up to {batch[-1][2].fetched_at:%Y-%m-%d %H:%M}Z, {rows:,} rows")
-                with suppress(NothingNew):
-                    load(settings)
-                    validate(settings)
-            fewer = {n: (count, now) for n, count in before.items() if (now := _raw_rows(settings).get(n, 0)) < count}
-            if fewer and not allow_fewer:
-                raise GateClosed(
-                    "The replay was undone: it would lose rows",
-                    expected=", ".join(f"{n}: {was:,}" for n, (was, _) in fewer.items()),
-                    got=", ".join(f"{n}: {now:,}" for n, (_, now) in fewer.items()),
-                    remedy="If the new contract or gate is meant to, run `drypowder replay --allow-fewer`.",
-                )
-    return Replayed(files=files, rows=rows, refused=refused, seconds=time.monotonic() - started)
-
-
-def _raw_rows(settings: Settings) -> dict[str, int]:
-    """Return the rows of every raw table that there is."""
-    import duckdb
-
-    if not settings.warehouse.exists():
-        return {}
-    with duckdb.connect(str(settings.warehouse)) as connection:
-        names = connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
-        return {
-            name: (connection.execute(f'select count(*) from raw."{name}"').fetchone() or (0,))[0] for (name,) in names
-        }
-
-
-def _batches(settings: Settings) -> Iterator[list[tuple[Source, Table, Fetch]]]:
-    """Yield the archived fetches in the order of time, cut before any partition would come a second time.
-
-    What gave the same bytes as the fetch before it is left out, as it was the first time.
-    """
-    archive = Archive(settings.archive)
-    last: dict[tuple[str, str, str], str] = {}
-    everything = [(s, t, f) for s, t in sources.tables() for f in archive.fetches(s.code, t.name)]
-    batch: dict[tuple[str, str, str], tuple[Source, Table, Fetch]] = {}
-    for source, table, fetch in sorted(everything, key=lambda each: each[2].fetch_id):
-        key = (source.code, table.name, fetch.partition)
-        if last.get(key) == fetch.digest:
-            continue
-        last[key] = fetch.digest
-        if key in batch:
-            yield list(batch.values())
-            batch = {}
-        batch[key] = (source, table, fetch)
-    if batch:
-        yield list(batch.values())
-
-
-def _land_again(settings: Settings, source: Source, table: Table, fetch: Fetch) -> tuple[bool, int]:
-    """Land one archived fetch; return whether it landed, and its rows."""
-    del source
-    try:
-        landed = landing.land(settings, table, fetch, Archive(settings.archive).responses(fetch))
-    except EmptyPayload:
-        return True, 0
-    except ContractViolation as error:
-        landing.refuse(settings, fetch, error)
-        return False, 0
-    return True, landed.rows
-
-
-@contextmanager
-def _set_aside(*paths: Path) -> Iterator[None]:
-    """Rename paths out of the way; put them back if what is done meanwhile fails, delete them otherwise."""
-    aside = {path: path.with_name(path.name + ".before-replay") for path in paths}
-    for path, backup in aside.items():
-        _remove(backup)
-        if path.exists():
-            path.rename(backup)
-    try:
-        yield
-    except BaseException:
-        for path, backup in aside.items():
-            if backup.exists():
-                _remove(path)
-                backup.rename(path)
-        raise
-    for backup in aside.values():
-        _remove(backup)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def rollback(to: str | None = None, settings: Settings | None = None) -> Release:
-    """Point `current` back at an earlier release, or at `to`. What was left is not published again as it is."""
-    settings = _settings(settings)
-    with builder_lock(settings, "rollback"):
-        return releases.rollback(settings, to)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Maintained:
-    """What was tidied."""
-
-    removed: int
-    bytes_before: int
-    bytes_after: int
-    seconds: float
-
-    @property
-    def rows(self) -> int:
-        """Number of leftovers removed."""
-        return self.removed
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        return (
-            f"removed {self.removed} leftover(s); warehouse.duckdb {self.bytes_before:,} -> {self.bytes_after:,} bytes "
-            f"({self.seconds:.1f} s)"
-        )
-
-
-def maintain(settings: Settings | None = None, progress: Progress | None = None) -> Maintained:
-    """Remove what killed processes left, and let DuckDB reclaim space."""
-    from warehouse import loading
-
-    started = time.monotonic()
-    settings = _settings(settings)
-    with builder_lock(settings, "maintain"):
-        removed = releases.remove_unfinished(settings)
-        for folder in (settings.archive, settings.landing, settings.refused):
-            for partial in folder.rglob(".*.partial"):
-                partial.unlink()
-                removed += 1
-        before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
-        with loading.open_warehouse(settings) as connection:
-            connection.execute("checkpoint")
-        after = settings.warehouse.stat().st_size
-    result = Maintained(removed=removed, bytes_before=before, bytes_after=after, seconds=time.monotonic() - started)
-    _say(progress, str(result))
-    return result
-
-
-# ---------------------------------------------------------------------------------------------------- check live
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveCheck:
-    """Whether one table's endpoint answers today with what its contract promises."""
-
-    table: str
-    passed: bool
-    detail: str
-    seconds: float
-
-
-def check_live(
-    source: str | None = None, settings: Settings | None = None, *, using: Transport | None = None
-) -> Iterator[LiveCheck]:
-    """Ask every endpoint (or one source's) for its newest partition, live, and cast the answer; nothing is kept.
-
-    A pass is remembered in the home: it unlocks tables whose parser was proven on documentation only.
-    """
-    from tempfile import TemporaryDirectory
-
-    from warehouse.http import LiveTransport
-
-    settings = settings or Settings.from_environment()
-    if source and source not in sources.sources():
-        raise ConfigurationError(
-            f"There is no source {source!r}", expected=f"one of {', '.join(sources.sources())}", got=repr(source)
-        )
-    link = using or LiveTransport(settings)
-    for declared_source, table in sources.tables():
-        if source and declared_source.code != source:
-            continue
-        name = f"{declared_source.code}.{table.name}"
-        started = time.monotonic()
-        with TemporaryDirectory(prefix="drypowder-live-") as scratch:
-            elsewhere = replace(settings, home=Path(scratch))
-            newest = table.partitions(clock.now(settings))[-1]
-            done = _land_partition(elsewhere, Archive(elsewhere.archive), link, declared_source, table, newest)
-        passed = done.outcome == "landed"
-        if passed:
-            settings.home.mkdir(parents=True, exist_ok=True)
-            passes = {**_live_checks(settings), name: clock.now(settings).isoformat()}
-            (settings.home / "live-checks.json").write_text(json.dumps(passes, indent=1))
-        yield LiveCheck(
-            table=name,
-            passed=passed,
-            detail=f"{done.rows:,} rows of {newest.key}" if passed else f"{newest.key}: {done.error}",
-            seconds=time.monotonic() - started,
-        )
-
-
-# -------------------------------------------------------------------------------------------------------- record
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordingMade:
-    """What was written to a recording."""
-
-    responses: int
-    unavailable: tuple[str, ...]
-    seconds: float
-
-    @property
-    def rows(self) -> int:
-        """Number of responses."""
-        return self.responses
-
-    def __str__(self) -> str:
-        """Say it in one line."""
-        missing = f"; unavailable: {', '.join(self.unavailable)}" if self.unavailable else ""
-        return f"recorded {self.responses} response(s){missing} ({self.seconds:.1f} s)"
-
-
-def record(
-    source: str,
-    folder: Path,
-    settings: Settings | None = None,
-    progress: Progress | None = None,
-    *,
-    using: Transport | None = None,
-) -> RecordingMade:
-    """Ask a source for everything, live, and write its responses as a recording; credentials stay out of it.
-
-    Raises:
-        SourceUnavailable: not one partition answered.
-    """
-    from warehouse import recording
-    from warehouse.http import LiveTransport
-
-    started = time.monotonic()
-    settings = settings or Settings.from_environment()
-    if source not in sources.sources():
-        raise ConfigurationError(
-            f"There is no source {source!r}", expected=f"one of {', '.join(sources.sources())}", got=repr(source)
-        )
-    declared = sources.sources()[source]
-    link = using or LiveTransport(settings)
-    count, unavailable, last = 0, [], None
-    for table in declared.tables:
-        for partition in table.partitions(clock.now(settings)):
-            client = Client(link, declared.requests_per_second)
-            try:
-                responses = list(partition.fetch(client))
-            except SourceUnavailable as error:
-                unavailable.append(f"{table.name}/{partition.key}")
-                last = error
-                continue
-            for response in responses:
-                recording.append(folder, response)
-                count += 1
-            _say(progress, f"{source}.{table.name} {partition.key}: {len(responses)} response(s)")
-    if not count and last:
-        raise last
-    return RecordingMade(responses=count, unavailable=tuple(unavailable), seconds=time.monotonic() - started)

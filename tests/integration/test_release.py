@@ -15,7 +15,7 @@ from rich.console import Console
 
 import warehouse
 from tests.integration.conftest import cli, command, environment
-from warehouse import pipeline, release, report
+from warehouse import pipeline, release, report, upkeep
 from warehouse.errors import GateClosed, NoRelease, NothingNew
 from warehouse.settings import PROJECT_ROOT, Settings
 
@@ -99,14 +99,14 @@ def test_news_make_a_second_release_and_rollback_takes_it_back(built_in_march, c
         newest = "select max(known_at) from metrics.latest"
         assert old_reader.execute(newest).fetchall() < query(settings, newest)
         assert first.id != second.id
-    assert pipeline.rollback(settings=settings).id == first.id
+    assert upkeep.rollback(settings=settings).id == first.id
     assert query(settings, newest)[0][0].month == 3
     with pytest.raises(NothingNew):  # what was rolled back does not come back by itself
         pipeline.run(settings)
     assert release.current(settings).id == first.id
-    assert pipeline.rollback(second.id, settings).id == second.id
+    assert upkeep.rollback(second.id, settings).id == second.id
     with pytest.raises(NoRelease, match="There is no release nowhere"):
-        pipeline.rollback("nowhere", settings)
+        upkeep.rollback("nowhere", settings)
 
 
 def test_replay_rebuilds_raw_from_the_archive_with_equal_rows(built, copied):
@@ -125,7 +125,7 @@ def test_replay_rebuilds_raw_from_the_archive_with_equal_rows(built, copied):
     assert sum(count for count, _ in before.values()) > 30000
     settings.warehouse.unlink()
     shutil.rmtree(settings.landing)
-    assert pipeline.replay(settings).refused == 0
+    assert upkeep.replay(settings).refused == 0
     assert checksums() == before
     with pytest.raises(NothingNew):  # the release is of the same fetches and the same logic
         pipeline.load(settings)

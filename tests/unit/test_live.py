@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 import pytest
 import stamina
 
-from warehouse import pipeline, recording
+from warehouse import live, pipeline, recording
 from warehouse.errors import ConfigurationError, NotRecorded
 from warehouse.http import Budget, LiveTransport
 from warehouse.recording import Recording
@@ -90,7 +90,7 @@ def test_a_table_proven_on_documentation_lands_nothing_live_until_a_live_check_h
     try:
         with pytest.raises(ConfigurationError, match="drypowder check-live ofr"):
             pipeline.land("ofr", "financial_stress", then, using=link)
-        assert [c.passed for c in pipeline.check_live("ofr", then, using=link)] == [True]
+        assert [c.passed for c in live.check_live("ofr", then, using=link)] == [True]
         assert pipeline.land("ofr", "financial_stress", then, using=link).rows > 1000
     finally:
         object.__setattr__(table, "proven", "recorded")
@@ -98,7 +98,7 @@ def test_a_table_proven_on_documentation_lands_nothing_live_until_a_live_check_h
 
 def test_a_recording_made_live_answers_like_the_publisher(link, then, tmp_path):
     folder = tmp_path / "recorded"
-    made = pipeline.record("ofr", folder, then, using=link)
+    made = live.record("ofr", folder, then, using=link)
     assert made.responses == 1
     found = Recording.open(folder)
     assert found.entries[0].origin == "recorded"

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.unit.toy import Reply, rate, rates_json, toy_source
-from warehouse import landing, loading, locking, pipeline, sources
+from warehouse import landing, loading, locking, pipeline, sources, upkeep
 from warehouse.contract import Partition
 from warehouse.errors import (
     BuilderBusy,
@@ -398,7 +398,7 @@ def test_replay_gives_equal_rows_from_the_archive_alone(ingest, publisher, setti
         before = connection.execute(checksum).fetchone()
     for path in settings.landing.rglob("*.parquet"):
         path.unlink()
-    assert pipeline.replay(settings).files == 4
+    assert upkeep.replay(settings).files == 4
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         assert connection.execute(checksum).fetchone() == before
 
@@ -408,7 +408,7 @@ def test_replay_judges_every_fetch_against_what_was_known_before_it(ingest, publ
     for rows in (full, full[:3], [*full, rate("2026-01-29", 1)]):  # the second is held back: a shrunken history
         publisher.says("/rates/all", rates_json(*rows))
         before = ingest()
-    pipeline.replay(settings)
+    upkeep.replay(settings)
     assert raw(settings) == before
     assert not any(gone for _, _, gone in values(before))
 
@@ -423,7 +423,7 @@ def test_a_replay_that_would_lose_rows_is_undone(ingest, publisher, settings, mo
         expectations, "incoming_suites", lambda: {("toy", "rates"): expectations.suite(toy.tables[0], toy, strict)}
     )
     with pytest.raises(GateClosed, match="would lose rows.*toy__rates: 2.*toy__rates: 0"):
-        pipeline.replay(settings)
+        upkeep.replay(settings)
     assert raw(settings) == before
 
 
@@ -432,7 +432,7 @@ def test_a_replay_that_fails_puts_everything_back(ingest, publisher, settings):
     before = ingest()
     next((settings.archive / "sha256").rglob("*.zst")).unlink()
     with pytest.raises(ConfigurationError, match="The archive has lost"):
-        pipeline.replay(settings)
+        upkeep.replay(settings)
     assert raw(settings) == before
     assert list(settings.landing.rglob("*.parquet"))
 

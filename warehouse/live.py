@@ -1,0 +1,135 @@
+"""The publishers themselves, live: check that every endpoint answers as promised, and record what they answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse import clock, sources
+from warehouse.archive import Archive
+from warehouse.errors import ConfigurationError, SourceUnavailable
+from warehouse.http import Client
+from warehouse.pipeline import land_partition, live_checks, say
+from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from warehouse.http import Transport
+    from warehouse.pipeline import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveCheck:
+    """Whether one table's endpoint answers today with what its contract promises."""
+
+    table: str
+    passed: bool
+    detail: str
+    seconds: float
+
+
+def check_live(
+    source: str | None = None, settings: Settings | None = None, *, using: Transport | None = None
+) -> Iterator[LiveCheck]:
+    """Ask every endpoint (or one source's) for its newest partition, live, and cast the answer; nothing is kept.
+
+    A pass is remembered in the home: it unlocks tables whose parser was proven on documentation only.
+    """
+    from tempfile import TemporaryDirectory
+
+    from warehouse.http import LiveTransport
+
+    settings = settings or Settings.from_environment()
+    if source and source not in sources.sources():
+        raise ConfigurationError(
+            f"There is no source {source!r}", expected=f"one of {', '.join(sources.sources())}", got=repr(source)
+        )
+    link = using or LiveTransport(settings)
+    for declared_source, table in sources.tables():
+        if source and declared_source.code != source:
+            continue
+        name = f"{declared_source.code}.{table.name}"
+        started = time.monotonic()
+        with TemporaryDirectory(prefix="drypowder-live-") as scratch:
+            elsewhere = replace(settings, home=Path(scratch))
+            for newest in reversed(table.partitions(clock.now(settings))):
+                done = land_partition(elsewhere, Archive(elsewhere.archive), link, declared_source, table, newest)
+                if done.outcome != "unchanged":  # a stretch of the calendar in which nothing has happened yet
+                    break
+        passed = done.outcome == "landed"
+        if passed:
+            settings.home.mkdir(parents=True, exist_ok=True)
+            passes = {**live_checks(settings), name: clock.now(settings).isoformat()}
+            (settings.home / "live-checks.json").write_text(json.dumps(passes, indent=1))
+        yield LiveCheck(
+            table=name,
+            passed=passed,
+            detail=f"{done.rows:,} rows of {newest.key}" if passed else f"{newest.key}: {done.error}",
+            seconds=time.monotonic() - started,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingMade:
+    """What was written to a recording."""
+
+    responses: int
+    unavailable: tuple[str, ...]
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of responses."""
+        return self.responses
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        missing = f"; unavailable: {', '.join(self.unavailable)}" if self.unavailable else ""
+        return f"recorded {self.responses} response(s){missing} ({self.seconds:.1f} s)"
+
+
+def record(
+    source: str,
+    folder: Path,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    using: Transport | None = None,
+) -> RecordingMade:
+    """Ask a source for everything, live, and write its responses as a recording; credentials stay out of it.
+
+    Raises:
+        SourceUnavailable: not one partition answered.
+    """
+    from warehouse import recording
+    from warehouse.http import LiveTransport
+
+    started = time.monotonic()
+    settings = settings or Settings.from_environment()
+    if source not in sources.sources():
+        raise ConfigurationError(
+            f"There is no source {source!r}", expected=f"one of {', '.join(sources.sources())}", got=repr(source)
+        )
+    declared = sources.sources()[source]
+    link = using or LiveTransport(settings)
+    count, unavailable, last = 0, [], None
+    for table in declared.tables:
+        for partition in table.partitions(clock.now(settings)):
+            client = Client(link, declared.requests_per_second)
+            try:
+                responses = list(partition.fetch(client))
+            except SourceUnavailable as error:
+                unavailable.append(f"{table.name}/{partition.key}")
+                last = error
+                continue
+            for response in responses:
+                recording.append(folder, response)
+                count += 1
+            say(progress, f"{source}.{table.name} {partition.key}: {len(responses)} response(s)")
+    if not count and last:
+        raise last
+    return RecordingMade(responses=count, unavailable=tuple(unavailable), seconds=time.monotonic() - started)

@@ -1,0 +1,206 @@
+"""Upkeep of a home, apart from the nightly run: rebuild it from the archive, roll a release back, tidy up."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from warehouse import landing, sources
+from warehouse import release as releases
+from warehouse.archive import Archive
+from warehouse.errors import ContractViolation, EmptyPayload, GateClosed, NothingNew
+from warehouse.locking import builder_lock
+from warehouse.pipeline import load, say, settings_of_home, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from warehouse.archive import Fetch
+    from warehouse.contract import Source, Table
+    from warehouse.pipeline import Progress
+    from warehouse.release import Release
+    from warehouse.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What was rebuilt from the archive."""
+
+    files: int
+    rows: int
+    refused: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"replayed {self.files} fetch(es), {self.rows:,} rows, {self.refused} refused ({self.seconds:.1f} s)"
+
+
+def replay(
+    settings: Settings | None = None, progress: Progress | None = None, *, allow_fewer: bool = False
+) -> Replayed:
+    """Rebuild landing and `raw` from the archive alone, as if every fetch came in again in its order.
+
+    Fetches are judged as they were the first time: against what `raw` held before them. Everything is set aside first
+    and put back if the replay fails. Releases are left alone; `build`, `check` and `publish` come after.
+
+    Raises:
+        GateClosed: a table would end with fewer rows than it has now, and `allow_fewer` is not set.
+    """
+    from warehouse import loading
+
+    started = time.monotonic()
+    settings = settings_of_home(settings)
+    files = rows = refused = 0
+    wal = settings.warehouse.with_name(settings.warehouse.name + ".wal")
+    with builder_lock(settings, "replay"):
+        before = _raw_rows(settings)
+        with _set_aside(settings.warehouse, wal, settings.landing, settings.refused):
+            for batch in _batches(settings):
+                for source, table, fetch in batch:
+                    landed, count = _land_again(settings, source, table, fetch)
+                    files, rows, refused = files + landed, rows + count, refused + (not landed)
+                with loading.open_warehouse(settings):
+                    pass  # its tables exist, also when nothing of the archive lands
+                say(progress, f"replayed up to {batch[-1][2].fetched_at:%Y-%m-%d %H:%M}Z, {rows:,} rows")
+                with suppress(NothingNew):
+                    load(settings)
+                    validate(settings)
+            fewer = {n: (count, now) for n, count in before.items() if (now := _raw_rows(settings).get(n, 0)) < count}
+            if fewer and not allow_fewer:
+                raise GateClosed(
+                    "The replay was undone: it would lose rows",
+                    expected=", ".join(f"{n}: {was:,}" for n, (was, _) in fewer.items()),
+                    got=", ".join(f"{n}: {now:,}" for n, (_, now) in fewer.items()),
+                    remedy="If the new contract or gate is meant to, run `drypowder replay --allow-fewer`.",
+                )
+    return Replayed(files=files, rows=rows, refused=refused, seconds=time.monotonic() - started)
+
+
+def _raw_rows(settings: Settings) -> dict[str, int]:
+    """Return the rows of every raw table that there is."""
+    import duckdb
+
+    if not settings.warehouse.exists():
+        return {}
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        names = connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
+        return {
+            name: (connection.execute(f'select count(*) from raw."{name}"').fetchone() or (0,))[0] for (name,) in names
+        }
+
+
+def _batches(settings: Settings) -> Iterator[list[tuple[Source, Table, Fetch]]]:
+    """Yield the archived fetches in the order of time, cut before any partition would come a second time.
+
+    What gave the same bytes as the fetch before it is left out, as it was the first time.
+    """
+    archive = Archive(settings.archive)
+    last: dict[tuple[str, str, str], str] = {}
+    everything = [(s, t, f) for s, t in sources.tables() for f in archive.fetches(s.code, t.name)]
+    batch: dict[tuple[str, str, str], tuple[Source, Table, Fetch]] = {}
+    for source, table, fetch in sorted(everything, key=lambda each: each[2].fetch_id):
+        key = (source.code, table.name, fetch.partition)
+        if last.get(key) == fetch.digest:
+            continue
+        last[key] = fetch.digest
+        if key in batch:
+            yield list(batch.values())
+            batch = {}
+        batch[key] = (source, table, fetch)
+    if batch:
+        yield list(batch.values())
+
+
+def _land_again(settings: Settings, source: Source, table: Table, fetch: Fetch) -> tuple[bool, int]:
+    """Land one archived fetch; return whether it landed, and its rows."""
+    del source
+    try:
+        landed = landing.land(settings, table, fetch, Archive(settings.archive).responses(fetch))
+    except EmptyPayload:
+        return True, 0
+    except ContractViolation as error:
+        landing.refuse(settings, fetch, error)
+        return False, 0
+    return True, landed.rows
+
+
+@contextmanager
+def _set_aside(*paths: Path) -> Iterator[None]:
+    """Rename paths out of the way; put them back if what is done meanwhile fails, delete them otherwise."""
+    aside = {path: path.with_name(path.name + ".before-replay") for path in paths}
+    for path, backup in aside.items():
+        _remove(backup)
+        if path.exists():
+            path.rename(backup)
+    try:
+        yield
+    except BaseException:
+        for path, backup in aside.items():
+            if backup.exists():
+                _remove(path)
+                backup.rename(path)
+        raise
+    for backup in aside.values():
+        _remove(backup)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def rollback(to: str | None = None, settings: Settings | None = None) -> Release:
+    """Point `current` back at an earlier release, or at `to`. What was left is not published again as it is."""
+    settings = settings_of_home(settings)
+    with builder_lock(settings, "rollback"):
+        return releases.rollback(settings, to)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintained:
+    """What was tidied."""
+
+    removed: int
+    bytes_before: int
+    bytes_after: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of leftovers removed."""
+        return self.removed
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"removed {self.removed} leftover(s); warehouse.duckdb {self.bytes_before:,} -> {self.bytes_after:,} bytes "
+            f"({self.seconds:.1f} s)"
+        )
+
+
+def maintain(settings: Settings | None = None, progress: Progress | None = None) -> Maintained:
+    """Remove what killed processes left, and let DuckDB reclaim space."""
+    from warehouse import loading
+
+    started = time.monotonic()
+    settings = settings_of_home(settings)
+    with builder_lock(settings, "maintain"):
+        removed = releases.remove_unfinished(settings)
+        for folder in (settings.archive, settings.landing, settings.refused):
+            for partial in folder.rglob(".*.partial"):
+                partial.unlink()
+                removed += 1
+        before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
+        with loading.open_warehouse(settings) as connection:
+            connection.execute("checkpoint")
+        after = settings.warehouse.stat().st_size
+    result = Maintained(removed=removed, bytes_before=before, bytes_after=after, seconds=time.monotonic() - started)
+    say(progress, str(result))
+    return result
