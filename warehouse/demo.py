@@ -255,7 +255,7 @@ def _run(watch: _Watch, expected: set[str], settings: Settings) -> None:
 
     watch.airflow.wait_for_dags(expected)
     for dag in watch.ingests:
-        watch.airflow.post(f"dags/{dag}/dagRuns", {"logical_date": None})
+        watch.airflow.post(f"dags/{dag}/dagRuns", {"dag_run_id": f"demo__{dag}", "logical_date": None})
     is_held = True
     with _shown(watch):
         while True:
@@ -273,7 +273,7 @@ def _run(watch: _Watch, expected: set[str], settings: Settings) -> None:
                 continue
             if any(r["dag_id"] == BUILD for r in watch.runs) or not pipeline.is_waiting(settings):
                 return
-            watch.airflow.post(f"dags/{BUILD}/dagRuns", {"logical_date": None})
+            watch.airflow.post(f"dags/{BUILD}/dagRuns", {"dag_run_id": f"demo__{BUILD}", "logical_date": None})
 
 
 def _shown(watch: _Watch) -> AbstractContextManager[object]:

@@ -51,6 +51,14 @@ class OrchestrationFailed(WarehouseError):
     """Airflow did not start, stopped on its own, or ran something that failed; the message names the log."""
 
 
+class _ServerError(Exception):  # never leaves this module
+    """An answer of 500 and above."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
+
+
 @dataclass(kw_only=True)
 class _Component:
     name: str
@@ -135,6 +143,30 @@ class HeadlessAirflow:
         return {"pool": BUILDER_POOL, "slots": slots, "include_deferred": False}
 
     def _call(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401
+        """Return the answer, having asked again while SQLite, which takes one writer, was locked for too long."""
+        import httpx
+        import stamina
+
+        tries = stamina.retry_context(on=_ServerError, attempts=8, timeout=60.0, wait_initial=0.3, wait_max=5.0)
+        try:
+            for attempt in tries:
+                with attempt:
+                    answer = self._ask(method, path, request)
+        except _ServerError as error:
+            answer = error.answer
+        if answer.status_code == httpx.codes.NOT_FOUND and method == "GET":
+            return None
+        if answer.status_code == httpx.codes.CONFLICT and attempt.num > 1:
+            return None  # the try before did create it, and could only not say so
+        if answer.is_error:
+            raise OrchestrationFailed(
+                f"Airflow refused {method} {path}",
+                got=f"{answer.status_code} {answer.text[:500]}",
+                remedy=self._see("api-server"),
+            )
+        return answer.json()
+
+    def _ask(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
         import httpx
 
         self.check_alive()
@@ -147,15 +179,9 @@ class HeadlessAirflow:
             raise OrchestrationFailed(
                 f"Airflow's API server does not answer {method} {path}", got=repr(error), remedy=self._see("api-server")
             ) from error
-        if answer.status_code == httpx.codes.NOT_FOUND and method == "GET":
-            return None
-        if answer.is_error:
-            raise OrchestrationFailed(
-                f"Airflow refused {method} {path}",
-                got=f"{answer.status_code} {answer.text[:500]}",
-                remedy=self._see("api-server"),
-            )
-        return answer.json()
+        if answer.is_server_error:
+            raise _ServerError(answer)
+        return answer
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> Path:
         """Return the log file of one attempt of a task."""
@@ -230,7 +256,7 @@ class HeadlessAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=30",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
             # The defaults suit a server that runs for months; this one runs for minutes, and somebody is watching.
