@@ -61,8 +61,8 @@ def replay(
         before = _raw_rows(settings)
         with _set_aside(settings.warehouse, wal, settings.landing, settings.refused):
             for batch in _batches(settings):
-                for source, table, fetch in batch:
-                    landed, count = _land_again(settings, source, table, fetch)
+                for _, table, fetch in batch:
+                    landed, count = _land_again(settings, table, fetch)
                     files, rows, refused = files + landed, rows + count, refused + (not landed)
                 with loading.open_warehouse(settings):
                     pass  # its tables exist, also when nothing of the archive lands
@@ -116,9 +116,8 @@ def _batches(settings: Settings) -> Iterator[list[tuple[Source, Table, Fetch]]]:
         yield list(batch.values())
 
 
-def _land_again(settings: Settings, source: Source, table: Table, fetch: Fetch) -> tuple[bool, int]:
+def _land_again(settings: Settings, table: Table, fetch: Fetch) -> tuple[bool, int]:
     """Land one archived fetch; return whether it landed, and its rows."""
-    del source
     try:
         landed = landing.land(settings, table, fetch, Archive(settings.archive).responses(fetch))
     except EmptyPayload:
