@@ -49,7 +49,7 @@ def ingest_dag(source: Source, table: Table) -> None:
         def land() -> int:
             from warehouse import pipeline
 
-            return pipeline.land(source.code, table.name).rows
+            return pipeline.land(source.code, table.name, only_when_due=True).rows
 
         land()
 

@@ -61,7 +61,7 @@ def suite(table: Table, source: Source, *checks: Expectation, may_be_empty: str 
             ),
             _one_row_per_key_and_fetch(table),
             _periods_in_order(table),
-            _history_not_shrunken(table, f"raw.{name}"),
+            *(_history(table, f"raw.{name}") if table.is_snapshot else ()),
             _history_not_restated(table, f"raw.{name}"),
             *checks,
         ),
@@ -136,14 +136,17 @@ def _known(table: Table, raw: str) -> str:
     columns = ", ".join(c.name for c in table.columns)
     return f"""
         with arrived as (select * from {{batch}}),
-        fetches as (select distinct _partition, _fetch_id from arrived),
+        fetches as (
+            select _partition, _fetch_id, min(({table.about[0]})::date) as starts_on
+            from arrived group by _partition, _fetch_id
+        ),
         latest as (
             select {columns}, _partition, _is_deleted
             from {raw}
             qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
         ),
         known as (
-            select latest.*, fetches._fetch_id
+            select latest.*, fetches._fetch_id, ({table.about[1]})::date < fetches.starts_on as is_before
             from latest inner join fetches on latest._partition = fetches._partition
             where not latest._is_deleted
         ),
@@ -151,6 +154,7 @@ def _known(table: Table, raw: str) -> str:
             select
                 known._partition,
                 known._fetch_id,
+                known.is_before,
                 arrived._fetch_id is not null as is_present,
                 arrived._fetch_id is not null and ({_differs(table)}) as is_changed
             from known left join arrived on known._fetch_id = arrived._fetch_id and {_same_key(table)}
@@ -160,7 +164,8 @@ def _known(table: Table, raw: str) -> str:
                 _partition,
                 _fetch_id,
                 count(*) as known_count,
-                count(*) filter (where not is_present) as lacking_count,
+                count(*) filter (where not is_present and not is_before) as lacking_count,
+                count(*) filter (where not is_present and is_before) as cut_count,
                 count(*) filter (where is_changed) as changed_count
             from compared
             group by _partition, _fetch_id
@@ -173,8 +178,25 @@ def _same_key(table: Table) -> str:
 
 
 def _differs(table: Table) -> str:
-    content = [c.name for c in table.columns if c.name not in table.grain]
+    # What the publisher moves about makes no version, so it is no restatement either.
+    content = [c.name for c in table.columns if c.name not in table.grain and c.is_versioned]
     return " or ".join(f"known.{c} is distinct from arrived.{c}" for c in content) or "false"
+
+
+def _history(table: Table, raw: str) -> tuple[Expectation, ...]:
+    return _history_not_shrunken(table, raw), _history_not_truncated(table, raw)
+
+
+def _history_not_truncated(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "history_not_truncated",
+        "No fetch starts later than its partition did before.",
+        f"""{_known(table, raw)}
+        select _partition, _fetch_id, known_count, cut_count from counted where cut_count >= {FEWEST_ROWS}
+        """,
+        severity="warning",
+        because="2026-11-24: a publisher may cut its past (ICE's series did in April 2026); ours stays whole.",
+    )
 
 
 def _history_not_shrunken(table: Table, raw: str) -> Expectation:

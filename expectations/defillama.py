@@ -1,4 +1,4 @@
-"""Are the daily closes plausible? Shape, nulls, grain and history already follow from their contract."""
+"""Are closes and stablecoins plausible? Shape, nulls, grain, history and rules already follow from their contract."""
 # ruff: noqa: TID253 - imported once a run, inside one task
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from expectations import no_rows, suite
 from warehouse.sources import find
 
 SOURCE, COIN_PRICES = find("defillama", "coin_prices")
+_, STABLECOINS = find("defillama", "stablecoins")
 
 DAYS = "window days as (partition by coin_id, _fetch_id order by close_date)"
 
@@ -94,5 +95,64 @@ SUITES = [
             severity="critical",
             because="2026-11-22: another coin or another unit, not a market.",
         ),
-    )
+    ),
+    suite(
+        STABLECOINS,
+        SOURCE,
+        no_rows(
+            "only_days_that_stand_still",
+            "No day was fetched before the hour after its end was over.",
+            """
+            select observation_date, peg_type, fetched_at
+            from {batch}
+            where fetched_at < ((observation_date + 1)::timestamp + interval 1 hour) at time zone 'UTC'
+            """,
+            severity="critical",
+            because="2026-11-24: the publisher changes a day's figures until about 01:00 UTC of the next.",
+        ),
+        no_rows(
+            "no_day_without_dollars",
+            "No day is missing between the first and the last that name coins pegged to dollars.",
+            """
+            select observation_date, lag(observation_date) over days as day_before
+            from {batch}
+            where peg_type = 'peggedUSD'
+            window days as (partition by _fetch_id order by observation_date)
+            qualify observation_date > day_before + 1
+            """,
+            severity="warning",
+            because="2026-11-24: the publisher has a point for each day; a gap is a day that lacks its key.",
+        ),
+        no_rows(
+            "dollars_are_dollars",
+            "Coins pegged to dollars are worth about a dollar each, and all of them billions.",
+            """
+            select observation_date, circulating, circulating_usd
+            from {batch}
+            where
+                peg_type = 'peggedUSD'
+                and observation_date >= '2019-01-01'
+                and (circulating_usd not between 0.8 * circulating and 1.2 * circulating
+                    or circulating not between 1e9 and 5e12)
+            """,
+            severity="critical",
+            because="2026-11-24: billions since 2019; thousands or millions of dollars cannot pass.",
+        ),
+        no_rows(
+            "dollars_move_slowly",
+            "Coins pegged to dollars grow or shrink by less than a tenth in a day.",
+            """
+            select
+                observation_date,
+                circulating,
+                circulating / lag(circulating) over days - 1 as change_ratio
+            from {batch}
+            where peg_type = 'peggedUSD' and observation_date >= '2019-01-01'
+            window days as (partition by _fetch_id order by observation_date)
+            qualify abs(change_ratio) >= 0.1
+            """,
+            severity="warning",
+            because="2026-11-24: the end of TerraUSD, a tenth of them, took days; more is another way to count.",
+        ),
+    ),
 ]

@@ -1,4 +1,4 @@
-"""Is the stress index plausible? Shape, nulls, grain and history already follow from its contract."""
+"""Are stress, funding markets and hedge funds plausible? Shape, nulls, grain and history follow from contracts."""
 # ruff: noqa: TID253 - imported once a run, inside one task
 
 from __future__ import annotations
@@ -9,6 +9,18 @@ from expectations import no_rows, suite
 from warehouse.sources import find
 
 SOURCE, FINANCIAL_STRESS = find("ofr", "financial_stress")
+_, FUNDING_MONITOR = find("ofr", "funding_monitor")
+_, HEDGE_FUNDS = find("ofr", "hedge_funds")
+
+
+def _the_series_asked_for() -> gxe.UnexpectedRowsExpectation:
+    return no_rows(
+        "the_series_asked_for",
+        "A partition holds the one series that it is named after.",
+        "select _partition, mnemonic, count(*) as row_count from {batch} where mnemonic <> _partition group by all",
+        severity="critical",
+    )
+
 
 SUITES = [
     suite(
@@ -90,5 +102,99 @@ SUITES = [
             severity="warning",
             because="2026-11-22: the longest gap is 7 days, in September 2001.",
         ),
-    )
+    ),
+    suite(
+        FUNDING_MONITOR,
+        SOURCE,
+        _the_series_asked_for(),
+        no_rows(
+            "rates_of_a_possible_size",
+            "Every rate is a percentage between -1 and 15.",
+            """
+            select mnemonic, observation_date, value
+            from {batch}
+            where (contains(mnemonic, '_AR_') or starts_with(mnemonic, 'FNYR-')) and value not between -1 and 15
+            """,
+            severity="critical",
+            because="2026-11-24: SOFR was 5.25 on 17 September 2019 and 5.4 in 2023; 15 leaves room for worse days.",
+        ),
+        no_rows(
+            "amounts_are_not_negative",
+            "No volume and no holding is negative.",
+            """
+            select mnemonic, observation_date, value
+            from {batch}
+            where (contains(mnemonic, '_TV_') or starts_with(mnemonic, 'MMF-')) and value < 0
+            """,
+            severity="critical",
+        ),
+        no_rows(
+            "newest_value_is_recent",
+            "The newest value is at most ten days old, of the monthly series a hundred.",
+            """
+            select _fetch_id, mnemonic, max(observation_date) as newest, max(fetched_at) as fetched_on
+            from {batch}
+            group by all
+            having newest < fetched_on::date - if(starts_with(mnemonic, 'MMF-'), 100, 10)
+            """,
+            severity="warning",
+            because="2026-11-24: a series that is discontinued goes on answering 200 with what it had.",
+        ),
+        no_rows(
+            "no_day_of_the_future",
+            "No day is later than the day it was fetched.",
+            "select mnemonic, observation_date, fetched_at from {batch} where observation_date > fetched_at::date",
+            severity="critical",
+        ),
+    ),
+    suite(
+        HEDGE_FUNDS,
+        SOURCE,
+        _the_series_asked_for(),
+        no_rows(
+            "quarters_end_on_their_last_day",
+            "Every value stands on the last day of a quarter that has ended.",
+            """
+            select mnemonic, quarter_end
+            from {batch}
+            where quarter_end <> last_day(quarter_end) or month(quarter_end) % 3 <> 0
+                or quarter_end > fetched_at::date
+            """,
+            severity="critical",
+            because="2026-11-24: quarterly since 2013-03-31.",
+        ),
+        no_rows(
+            "leverage_is_above_one",
+            "Gross assets are at least net assets, and no group of funds is levered a hundred times.",
+            """
+            select mnemonic, quarter_end, value
+            from {batch}
+            where contains(mnemonic, 'LEVERAGERATIO') and value not between 0.9 and 100
+            """,
+            severity="critical",
+            because="2026-11-24: 23.7 at the ten largest funds in 2026Q1, the highest there is.",
+        ),
+        no_rows(
+            "amounts_are_not_negative",
+            "No sum and no count is negative.",
+            """
+            select mnemonic, quarter_end, value
+            from {batch}
+            where (ends_with(mnemonic, '_SUM') or ends_with(mnemonic, '_COUNT')) and value < 0
+            """,
+            severity="critical",
+        ),
+        no_rows(
+            "newest_quarter_is_recent",
+            "The newest quarter ended at most 300 days before it was fetched.",
+            """
+            select _fetch_id, mnemonic, max(quarter_end) as newest, max(fetched_at) as fetched_on
+            from {batch}
+            group by all
+            having newest < fetched_on::date - 300
+            """,
+            severity="warning",
+            because="2026-11-24: five months of lag and a quarter are 250 days.",
+        ),
+    ),
 ]

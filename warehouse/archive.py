@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 from uuid import uuid4
 
 from warehouse.contract import Response
 from warehouse.errors import ConfigurationError
+from warehouse.recording import CHUNK, IN_MEMORY, Body, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,10 +31,16 @@ _LEVEL = 6  # zstd level: JSON shrinks 15 times at about 100 MB/s
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write under a temporary name, fsync, rename, fsync the folder: readers see the whole file or none."""
+    with _atomically(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def _atomically(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
     with partial.open("wb") as file:
-        file.write(data)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     settle(partial, path)
@@ -67,15 +75,26 @@ class Fetch:
     partition: str
     licence: str
     responses: tuple[Mapping[str, Any], ...]
+    token: str | None = None
+    """What the table that this partition watches said when this was asked for; no part of the fetch's identity."""
 
     @classmethod
-    def of(cls, source: str, table: str, partition: str, licence: str, responses: Sequence[Response]) -> Fetch:
+    def of(
+        cls,
+        source: str,
+        table: str,
+        partition: str,
+        licence: str,
+        responses: Sequence[Response],
+        token: str | None = None,
+    ) -> Fetch:
         """Describe responses that were just received."""
         return cls(
             source=source,
             table=table,
             partition=partition,
             licence=licence,
+            token=token,
             responses=tuple(
                 {
                     "method": r.method,
@@ -83,7 +102,7 @@ class Fetch:
                     "status": r.status,
                     "headers": dict(r.headers),
                     "fetched_at": r.fetched_at.astimezone(UTC).isoformat(),
-                    "bytes": len(r.body),
+                    "bytes": r.size,
                     "sha256": r.sha256,
                     "origin": r.origin,
                     "is_fallback": r.is_fallback,
@@ -126,7 +145,8 @@ class Fetch:
     def as_json(self) -> str:
         """Return the log entry."""
         fields = {k: getattr(self, k) for k in ("source", "table", "partition", "licence", "responses")}
-        return json.dumps({"fetch_id": self.fetch_id, **fields}, indent=1)
+        token = {} if self.token is None else {"token": self.token}
+        return json.dumps({"fetch_id": self.fetch_id, **fields, **token}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Fetch:
@@ -139,9 +159,10 @@ class Fetch:
 class Archive:
     """The archive of one home."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open it; folders are made when something is kept."""
+    def __init__(self, folder: Path, in_memory: int = IN_MEMORY) -> None:
+        """Open it; folders are made when something is kept. A body of more bytes is given back as a file."""
         self.folder = folder
+        self._in_memory = in_memory
 
     def _body(self, sha256: str) -> Path:
         return self.folder / "sha256" / sha256[:2] / f"{sha256}.zst"
@@ -149,16 +170,14 @@ class Archive:
     def _fetches(self, source: str, table: str) -> Path:
         return self.folder / "fetches" / source / table
 
-    def keep(self, fetch: Fetch, bodies: Sequence[bytes], *, usable: bool = True) -> None:
-        """Write the bodies that are not there yet, then the log entry that names them.
+    def keep(self, fetch: Fetch, bodies: Sequence[bytes | Path], *, usable: bool = True) -> None:
+        """Write the bodies, or the files that hold them, that are not there yet, then the log entry that names them.
 
         What was no answer (an error page, an empty body) is logged apart, under `refused`.
         """
-        import zstandard
-
-        for sha256, body in zip(fetch.bodies, bodies, strict=True):
-            if not self._body(sha256).exists():
-                write_atomically(self._body(sha256), zstandard.ZstdCompressor(level=_LEVEL).compress(body))
+        for entry, body in zip(fetch.responses, bodies, strict=True):
+            if not self._body(entry["sha256"]).exists():
+                self._write(self._body(entry["sha256"]), body)
         log = self._fetches(fetch.source, fetch.table)
         if not usable:
             log = self.folder / "refused" / fetch.source / fetch.table
@@ -166,15 +185,27 @@ class Archive:
         if not path.exists():
             write_atomically(path, fetch.as_json().encode())
 
+    def _write(self, path: Path, body: bytes | Path) -> None:
+        import zstandard
+
+        packer = zstandard.ZstdCompressor(level=_LEVEL)
+        if isinstance(body, bytes):
+            write_atomically(path, packer.compress(body))
+            return
+        with body.open("rb") as source, _atomically(path) as target:
+            packer.copy_stream(source, target, size=body.stat().st_size)
+
     def latest(self, source: str, table: str, partition: str) -> Fetch | None:
         """Return the newest fetch of a partition, or None."""
-        logged = sorted((self._fetches(source, table) / quote(partition, safe="")).glob("[0-9]*.json"))
-        return Fetch.from_json(logged[-1].read_text()) if logged else None
+        folder = self._fetches(source, table) / quote(partition, safe="")
+        newest = _newest(folder)
+        return Fetch.from_json((folder / newest).read_text()) if newest else None
 
     def last_checked(self, source: str, table: str) -> datetime | None:
         """Return when a table was last asked for with success, or None."""
-        names = [p.name for p in self._fetches(source, table).glob("*/[0-9]*.json")]
-        return unstamp(max(names).split("-")[0]) if names else None
+        folder = self._fetches(source, table)
+        newest = max((_newest(f.path) for f in os.scandir(folder)), default="") if folder.is_dir() else ""
+        return unstamp(newest.split("-")[0]) if newest else None
 
     def fetches(self, source: str, table: str) -> Iterator[Fetch]:
         """Yield every logged fetch of a table in the order of time."""
@@ -188,21 +219,11 @@ class Archive:
         Raises:
             ConfigurationError: a body is missing or is not what its name says.
         """
-        import zstandard
-
         found = []
         for entry in fetch.responses:
             path = self._body(entry["sha256"])
-            try:
-                body = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=entry["bytes"] or 1)
-            except (OSError, zstandard.ZstdError) as error:
-                raise ConfigurationError(
-                    f"The archive has lost {path}",
-                    expected="the bytes that the fetch log names",
-                    got=str(error),
-                    remedy="Restore the archive from your backup; nothing else can replace it.",
-                ) from error
-            if hashlib.sha256(body).hexdigest() != entry["sha256"]:
+            body = self._read(path, entry["bytes"])
+            if body.sha256 != entry["sha256"]:
                 raise ConfigurationError(
                     f"{path} has changed",
                     expected=f"SHA-256 {entry['sha256']}",
@@ -212,7 +233,8 @@ class Archive:
             found.append(
                 Response(
                     url=entry["url"],
-                    body=body,
+                    body=body.body,
+                    file=body.file,
                     sha256=entry["sha256"],
                     fetched_at=datetime.fromisoformat(entry["fetched_at"]),
                     origin=entry["origin"],
@@ -223,3 +245,33 @@ class Archive:
                 )
             )
         return found
+
+    def _read(self, path: Path, size: int) -> Body:
+        """Return a body of `size` bytes; whatever stands there beyond them makes it another one, however much it is."""
+        import zstandard
+
+        spool = Spool(self._in_memory)
+        try:
+            with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+                while spool.size <= size and (chunk := reader.read(CHUNK)):
+                    spool.write(chunk)
+        except (OSError, zstandard.ZstdError) as error:
+            raise ConfigurationError(
+                f"The archive has lost {path}",
+                expected="the bytes that the fetch log names",
+                got=str(error),
+                remedy="Restore the archive from your backup; nothing else can replace it.",
+            ) from error
+        return spool.finish()
+
+
+def _newest(folder: str | os.PathLike[str]) -> str:
+    """Return the last of the log entries of a folder, whose names sort by time; empty when there is none.
+
+    A partition may have thousands of them, so they are neither sorted nor made into paths.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return max((e.name for e in entries if e.name[0].isdigit() and e.name.endswith(".json")), default="")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""

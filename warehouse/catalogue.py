@@ -32,10 +32,11 @@ def generated(project: Path) -> dict[Path, str]:
 
 def write(project: Path) -> list[Path]:
     """Write what differs and return it."""
-    changed = stale(project)
+    texts = generated(project)
+    changed = [p for p, text in texts.items() if not p.is_file() or p.read_text() != text]
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(generated(project)[path])
+        path.write_text(texts[path])
     return changed
 
 

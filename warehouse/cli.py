@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -38,7 +39,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console()
+quarantine = typer.Typer(
+    help="See and mend what did not get into `raw`: list, show, replay, discard.", no_args_is_help=True
+)
+app.add_typer(quarantine, name="quarantine")
+out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
 
@@ -136,6 +141,57 @@ def land(
             _explain(error)
     if failures:
         raise typer.Exit(1)
+
+
+@app.command()
+def backfill(
+    source: Annotated[str, typer.Argument(help="Source code, such as 'fiscaldata'.")],
+    table: Annotated[str, typer.Argument(help="Table, such as 'auctions'.")],
+    *,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; the start when left out.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today when left out.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what it will cost, and ask for nothing.")] = False,
+    bulk: Annotated[
+        bool, typer.Option(help="Take the publisher's one large download instead, where it has one.")
+    ] = False,
+) -> None:
+    """Fetch a table over any range, politely and in chunks; run again, it goes on where it stopped.
+
+    It says first what it will cost: requests, rows, megabytes, minutes. What is there already is not asked for.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from warehouse import backfill as backfilling
+
+    settings = _settings()
+    made = backfilling.plan(
+        source, table, first.date() if first else None, last.date() if last else None, settings, bulk=bulk
+    )
+    out.print(str(made), markup=False, highlight=False, soft_wrap=True)
+    if dry_run or not made.partitions:
+        out.print("A dry run: nothing was asked for." if dry_run else "All of it is there.", style="dim")
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    ) as bar:
+        task = bar.add_task(f"{source}.{table}", total=len(made.partitions))
+        for step in backfilling.backfill(made, settings, _tell):
+            if isinstance(step, int):
+                bar.update(task, completed=step)
+                continue
+            out.print(str(step), markup=False, highlight=False, soft_wrap=True)
+            if step.failed:
+                err.print("Run it again: what came is not asked for a second time.", style="red")
+                raise typer.Exit(1)
 
 
 @app.command()
@@ -247,17 +303,38 @@ def down() -> None:
 
 
 @app.command()
-def status() -> None:
-    """Show what is published, how fresh every table is, and what is held back."""
+def status(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")] = False,
+) -> None:
+    """Show of every table whether it is fresh, due, late or held back, and why."""
     from warehouse import report
 
-    report.print_status(_settings(), out)
+    report.print_status(_settings(), out, as_json=as_json)
+
+
+@app.command()
+def terms() -> None:
+    """List what every source allows, and what whoever passes its figures on has to write beside them."""
+    from warehouse import sources
+
+    grid = Grid("Table", "May be passed on", "Licence", "Write beside it", box=None, pad_edge=False)
+    words = {"free": "freely", "attribution": "with attribution", "internal": "NO, internal.duckdb only"}
+    for source, table in sources.tables():
+        licence = table.licence
+        grid.add_row(
+            f"{source.code}.{table.name}", words[licence.redistribution], Text(licence.name), Text(licence.attribution)
+        )
+    Console(width=max(out.width, 160), file=out.file).print(grid)
 
 
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT over marts, metrics or ops.")],
     *,
+    internal: Annotated[
+        bool, typer.Option(help="Ask internal.duckdb instead: raw tables that may not be passed on.")
+    ] = False,
     style: Annotated[
         Format, typer.Option("--format", "-f", help="How to print: a table, CSV, or one JSON object a line.")
     ] = Format.table,
@@ -269,7 +346,7 @@ def query(
     from warehouse.querying import guard
     from warehouse.release import connect
 
-    connection = connect(_settings().home)
+    connection = connect(_settings().home, internal=internal)
     try:
         cursor = connection.execute(guard(connection, sql))
         names = [column[0] for column in cursor.description or []]
@@ -360,6 +437,82 @@ def replay(
 
 
 @app.command()
+def migrate(
+    *,
+    apply: Annotated[
+        bool, typer.Option(help="Rebuild those tables from the archive; without it they are shown.")
+    ] = False,
+    allow_fewer: Annotated[bool, typer.Option(help="Also when a table ends with fewer rows than it has now.")] = False,
+) -> None:
+    """Show which raw tables differ from their contract of today, and rebuild them from the archive."""
+    from warehouse import upkeep
+
+    settings = _settings()
+    found = upkeep.changes(settings)
+    for change in found:
+        out.print(str(change), markup=False, highlight=False, soft_wrap=True)
+    if not found:
+        out.print("Every raw table is as its contract says.", style="green")
+    elif apply:
+        _run(upkeep.migrate, allow_fewer=allow_fewer)
+        out.print("Go on with `drypowder run`.", style="dim")
+    else:
+        out.print("Nothing was changed: `drypowder migrate --apply` does it.", style="dim")
+
+
+@quarantine.command("list")
+def quarantine_list(
+    table: Annotated[str | None, typer.Argument(help="Table, such as 'sec.company_facts'; all when left out.")] = None,
+) -> None:
+    """List what is not in `raw`, by table, partition and rule, with the first reason."""
+    from warehouse import quarantine as quarantined
+
+    found = quarantined.entries(_settings(), table)
+    names = ["table", "partition", "border", "rule", "rows", "since", "reason"]
+    values = [tuple(str(getattr(e, n))[:19] if n == "since" else getattr(e, n) for n in names) for e in found]
+    if values:
+        _print_rows(names, values)
+    else:
+        out.print("Nothing is in quarantine.", style="green")
+
+
+@quarantine.command("show")
+def quarantine_show(
+    table: Annotated[str, typer.Argument(help="Table, such as 'sec.company_facts'.")],
+    limit: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 20,
+) -> None:
+    """Show a table's quarantined rows as text: the rule, the reason, the row, and where its body is in the archive."""
+    from warehouse import quarantine as quarantined
+
+    names, values = quarantined.rows(table, _settings(), limit=limit)
+    if values:
+        _print_rows(names, values)
+    else:
+        out.print(f"{table} has no row in quarantine.", style="green")
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    table: Annotated[str | None, typer.Argument(help="Table, such as 'sec.company_facts'; all when left out.")] = None,
+) -> None:
+    """Read the refused, the held back and the rows set aside again, as after a contract or a rule was mended."""
+    from warehouse import quarantine as quarantined
+
+    _run(quarantined.replay, table)
+
+
+@quarantine.command("discard")
+def quarantine_discard(
+    table: Annotated[str, typer.Argument(help="Table, such as 'sec.company_facts'.")],
+) -> None:
+    """Leave a table's quarantined rows out for good; their bytes stay in the archive."""
+    from warehouse import quarantine as quarantined
+
+    count = quarantined.discard(table, _settings())
+    out.print(f"{count:,} row(s) of {table} are left out; the archive keeps their bytes.", highlight=False)
+
+
+@app.command()
 def record(
     source: Annotated[str, typer.Argument(help="Source code, such as 'sec'.")],
     folder: Annotated[Path, typer.Argument(help="Folder of the recording; made when it is not there.")],
@@ -372,17 +525,29 @@ def record(
 
 @app.command("check-live")
 def check_live(
-    source: Annotated[str | None, typer.Argument(help="Source code; every source when left out.")] = None,
+    source: Annotated[
+        str | None, typer.Argument(help="Source code, or 'source.table'; every table when left out.")
+    ] = None,
 ) -> None:
-    """Ask every endpoint live for its newest partition and cast the answer; nothing is kept."""
+    """Ask every endpoint live for its newest partition: shape, latency, drift. Nothing is kept.
+
+    A pass unlocks a table whose parser was written to documentation alone.
+    """
     from warehouse import live
 
-    failures = 0
+    failures = passes = 0
     for found in live.check_live(source, _settings()):
-        mark, style = ("ok", "green") if found.passed else ("WRONG", "red")
-        out.print(f"[{style}]{mark:5}[/] {found.table:30} {found.seconds:5.1f} s ", end="", highlight=False)
+        mark, style = ("ok", "green") if found.passed else ("off", "dim") if found.is_skipped else ("WRONG", "red")
+        cost = f"{found.seconds:5.1f} s {found.requests:>3} requests {found.megabytes:8.2f} MB"
+        out.print(f"[{style}]{mark:5}[/] {found.table:34} {cost}  ", end="", highlight=False)
         out.print(found.detail, markup=False, highlight=False, soft_wrap=True)
-        failures += not found.passed
+        if found.drift:
+            out.print(f"      new fields: {', '.join(found.drift)}", style="yellow", markup=False, highlight=False)
+        if found.quarantined:
+            out.print(f"      {found.quarantined:,} row(s) would go to quarantine", style="yellow", highlight=False)
+        failures += not found.passed and not found.is_skipped
+        passes += found.passed
+    out.print(f"{passes} as promised, {failures} not.", highlight=False)
     if failures:
         raise typer.Exit(1)
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Literal, Protocol
+from datetime import UTC, date, datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from warehouse.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Row = Mapping[str, object]
 
@@ -46,6 +50,11 @@ class Column:
     required: bool = False
     is_versioned: bool = True
     """Whether a change of this column alone makes a new version of the row. Not for what the publisher moves about."""
+    field: str | None = None
+    """The publisher's name for it, where that is not ours: what the extractor's rows call it."""
+    absent: Literal["freeze", "add"] = "freeze"
+    """What a payload without the field means: `freeze` refuses it; `add` is for a field that the publisher added over
+    the years, so that older payloads land as NULL."""
 
     def __post_init__(self) -> None:
         """Refuse a column that a stranger could not read."""
@@ -55,18 +64,59 @@ class Column:
         _require(_is_sentence(self.description), where, "a description that is a sentence", self.description)
         _require(not self.is_number or self.unit, where, "a unit, since it is a number", self.unit)
 
+        _require(self.absent == "freeze" or not self.required, where, "required, or absent in old payloads", "both")
+
     @property
     def is_number(self) -> bool:
         """Whether the type is numeric and so needs a unit."""
         return bool(_NUMBER.match(self.type))
 
+    @property
+    def wire(self) -> str:
+        """Name of the field in the extractor's rows."""
+        return self.field or self.name
+
+
+Every = Literal["day", "business_day", "week", "month", "quarter", "half_year", "year", "irregular"]
+Calendar = Literal["always", "us_federal", "sifma_us", "xnys", "target"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """When a period of a table is due at its publisher, when it is late, and what "not due" means.
+
+    A period ends on each day (`every`) that `calendar` has; a week ends on `weekday` (Monday is 0). It is due
+    `lag_days` calendar days, then `lag_business_days` days of the calendar, after its end, at `at` in the cadence's
+    time zone; where the seed `release_schedules` lists the period under `schedule`, on that day. It is late
+    `grace_hours` after.
+    `irregular` is for what comes when it comes, such as filings: nothing of it is ever due.
+    """
+
+    every: Every
+    not_due: str
+    """What it means that nothing is due, as a sentence for `drypowder status`."""
+    calendar: Calendar = "us_federal"
+    weekday: int | None = None
+    lag_days: int = 0
+    lag_business_days: int = 0
+    at: str = "16:00"
+    grace_hours: float = 24.0
+    schedule: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that gives no day."""
+        _require(_is_sentence(self.not_due), "Due", "`not_due` as a sentence", self.not_due)
+        _require((self.every == "week") == (self.weekday is not None), "Due", "a weekday for weeks only", self.weekday)
+        _require(re.match(r"^([01]\d|2[0-3]):[0-5]\d$", self.at), "Due", "a time such as '16:00'", self.at)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cadence:
-    """When the publisher publishes: a cron line and its time zone, and how old its newest row may get."""
+    """When we ask (a cron line in its time zone), when the publisher is due, and how old its newest row may get."""
 
     cron: str
     stale_after_days: int
+    due: Due
     timezone: str = "America/New_York"
 
     def __post_init__(self) -> None:
@@ -76,11 +126,22 @@ class Cadence:
 
 @dataclass(frozen=True, kw_only=True)
 class Licence:
-    """What the publisher allows. Where `redistributable` is false, rows may not enter a release."""
+    """What the publisher allows; it travels to the catalogue, the manifest and every export.
+
+    `redistribution` is `free`, `attribution` (free, when the publisher is named as in `attribution`), or `internal`:
+    such rows live in internal.duckdb alone and never enter a release.
+    """
 
     name: str
     url: str
-    redistributable: bool
+    redistribution: Literal["free", "attribution", "internal"]
+    attribution: str
+    """What whoever passes the figures on has to write beside them, or the citation that the publisher asks for."""
+
+    @property
+    def redistributable(self) -> bool:
+        """Whether rows may enter a release."""
+        return self.redistribution != "internal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +171,25 @@ class Response:
     """
 
     url: str
-    body: bytes
     sha256: str
     fetched_at: datetime
     origin: Literal["live", "recorded", "reconstructed", "documented"]
+    body: bytes = b""
+    """The bytes, unless there are so many that `file` holds them."""
+    file: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     method: str = "GET"
     is_fallback: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self.file.stat().st_size if self.file else len(self.body)
+
+    def open(self) -> BinaryIO:
+        """Open the bytes for reading, wherever they are: never all of them in memory when there are many."""
+        return self.file.open("rb") if self.file else BytesIO(self.body)
 
     def text(self, encoding: str = "utf-8-sig") -> str:
         """Decode the body; a byte-order mark is dropped.
@@ -128,11 +200,15 @@ class Response:
         from warehouse.errors import ContractViolation
 
         try:
-            return self.body.decode(encoding)
+            return (self.file.read_bytes() if self.file else self.body).decode(encoding)
         except UnicodeDecodeError as error:
             raise ContractViolation(
                 f"{self.url} cannot be decoded", expected=encoding, got=f"byte {error.start}: {error.reason}"
             ) from error
+
+
+Expect = Literal["json", "text", "xml", "zip", "parquet"]
+"""What an answer must look like, from its first bytes; `zip` is also the container of xlsx."""
 
 
 class Get(Protocol):
@@ -143,23 +219,45 @@ class Get(Protocol):
         url: str,
         /,
         *,
-        expect: Literal["json", "text"],
+        expect: Expect,
         params: Mapping[str, str] | None = None,
         is_fallback: bool = False,
+        accept: str | None = None,
+        credential: str | None = None,
+        throttled: Callable[[bytes], bool] | None = None,
     ) -> Response:
-        """Return the answer to GET `url` with sorted query, or raise SourceUnavailable."""
+        """Return the answer to GET `url` with sorted query, or raise SourceUnavailable.
+
+        `accept` is the media type to ask for. `credential` names the setting whose value is sent as `api_key`; it never
+        reaches a log or the archive. `throttled` recognises a publisher that says "too fast" inside a 200.
+        """
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """A cheaper table to look at first: a partition is asked for only when what it watches has changed.
+
+    `token` reads the newest archived answer of the watched partition; equal tokens mean that nothing happened.
+    """
+
+    table: str
+    partition: str
+    token: Callable[[Response], str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Partition:
     """One unit of fetching: what is asked for together, lands in one file and can be missing alone.
 
-    Its responses are a full snapshot of the partition: a record that is absent from a later one was withdrawn.
+    Unless its table says otherwise its responses are a full snapshot of it: a record that is absent from a later one
+    was withdrawn. `period` is the stretch of time it is about, by which a backfill chooses; None is all of time.
     """
 
     key: str
     fetch: Callable[[Get], Iterable[Response]]
+    period: tuple[date, date] | None = None
+    watch: Watch | None = None
     closes_at: datetime | None = None
     """Instant after which its content no longer changes: once fetched after it, it is not asked for again.
 
@@ -178,13 +276,65 @@ class SqlExtract:
 
     `check` decodes the body against the wire shape and raises ContractViolation for an unknown field, a missing
     one or a wrong type. `sql` is a SELECT with `$body` for the file's name, giving the contract's columns by name.
+    Of a zip, `members` names the members to unpack: `$num` then is the file of the member that pattern `num` names.
     """
 
     check: Callable[[Response], None]
     sql: str
+    members: Mapping[str, str] = field(default_factory=dict)
+    """Name in `sql`, and the glob pattern that exactly one member of the zip matches."""
 
 
 Extract = Callable[[Response], Iterator[Row]] | SqlExtract
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitCheck:
+    """A unit, asserted by magnitude: `holds` is SQL over all rows of a fetch; where it is false nothing lands.
+
+    For figures whose unit documents disagree on (SOURCES.md). It is not asked where it is null (no figures).
+    """
+
+    column: str
+    holds: str
+    because: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRule:
+    """What holds for every single row, as SQL over it; a row for which it is false goes to quarantine."""
+
+    name: str
+    holds: str
+    because: str
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that does not say why."""
+        _require(_NAME.match(self.name), "RowRule", "a snake_case name", self.name)
+        _require(_is_sentence(self.because), f"RowRule {self.name}", "a reason that is a sentence", self.because)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What one partition costs, for a backfill's dry run until the archive knows better."""
+
+    requests: float
+    rows: int
+    megabytes: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bulk:
+    """One download that holds many partitions: the polite way to backfill.
+
+    `partition` maps a member's name to the partition it is (or None: not ours), `url` to the address at which the
+    publisher serves that partition alone.
+    """
+
+    url: str
+    partition: Callable[[str], str | None]
+    member_url: Callable[[str], str]
+    estimate: Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,8 +355,28 @@ class Table:
     extract: Extract
     about: tuple[str, str]
     """The two SQL expressions, over the table's columns, of period_start and period_end: what a row is about."""
+    estimate: Estimate
     proven: Literal["recorded", "documented"] = "recorded"
     """Whether the parser has seen a real response, or only the publisher's documentation."""
+    nulls: frozenset[str] = frozenset()
+    """Texts that mean NULL on this wire, such as 'null', 'n.a.' or '.'; compared after trimming."""
+    new_fields: Literal["freeze", "add", "ignore"] = "freeze"
+    """What a field means that neither a column nor `ignored` names: `freeze` refuses the payload, `add` lands it as a
+    new nullable text column and announces it, `ignore` reads past it."""
+    ignored: frozenset[str] = frozenset()
+    """Fields of the wire that are known and not landed."""
+    units: tuple[UnitCheck, ...] = ()
+    rules: tuple[RowRule, ...] = ()
+    quarantine_share: float = 0.01
+    """Largest share of a fetch's rows that may go to quarantine; with more the whole payload is refused."""
+    is_snapshot: bool = True
+    """Whether a partition's answer is all there is of it. False where the publisher shows only its newest part: what
+    is absent then was not withdrawn."""
+    lookback_days: int | None = None
+    """How far back the regular run asks; older partitions are a backfill's. None is everything."""
+    bulk: Bulk | None = None
+    credential: str | None = None
+    """Setting without which the table is not asked for: an optional, keyed source."""
 
     def __post_init__(self) -> None:
         """Refuse a table without a grain, cadence, licence or rule of knowledge time."""
@@ -219,12 +389,22 @@ class Table:
         _require(isinstance(self.cadence, Cadence), where, "a cadence", self.cadence)
         _require(isinstance(self.licence, Licence), where, "a licence", self.licence)
         _require(isinstance(self.known_at, KnownAt), where, "a known_at rule", self.known_at)
+        wires = {c.wire for c in self.columns}
+        _require(len(wires) == len(names), where, "distinct fields", sorted(c.wire for c in self.columns))
+        _require(not wires & self.ignored, where, "fields that are landed or ignored", sorted(wires & self.ignored))
+        checked = {check.column for check in self.units}
+        _require(checked <= set(names), where, "unit checks on its columns", sorted(checked - set(names)))
         reserved = {c.name for c in BOOKKEEPING} & set(names)
         _require(not reserved, where, "no column of the bookkeeping's names", sorted(reserved))
 
     def column(self, name: str) -> Column:
         """Return the column of that name."""
         return next(c for c in self.columns if c.name == name)
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether its licence keeps it out of every release."""
+        return not self.licence.redistributable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,14 @@ class NothingNew(WarehouseError):
     """There was nothing to do, which is an outcome and not a failure."""
 
 
+class NotDue(NothingNew):
+    """The publisher does not publish today, so it was not asked."""
+
+
+class NotConfigured(NothingNew):
+    """An optional source lacks what the user has to give it, such as a key."""
+
+
 class BuilderBusy(WarehouseError):
     """Another process holds the builder's lock."""
 

@@ -16,10 +16,14 @@ from warehouse.pipeline import land_partition, live_checks, say
 from warehouse.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from warehouse.contract import Partition, Table
     from warehouse.http import Transport
     from warehouse.pipeline import Progress
+
+_TRIES = 4
+"""Newest partitions that are tried for one that has rows yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +34,23 @@ class LiveCheck:
     passed: bool
     detail: str
     seconds: float
+    """From the first request to the landed rows: the publisher's latency and ours."""
+    requests: int = 0
+    megabytes: float = 0.0
+    drift: tuple[str, ...] = ()
+    """Fields that the publisher has and the contract does not know."""
+    quarantined: int = 0
+    is_skipped: bool = False
+    """Whether it was not asked for, since it needs a key or a folder that the user has not given."""
 
 
 def check_live(
     source: str | None = None, settings: Settings | None = None, *, using: Transport | None = None
 ) -> Iterator[LiveCheck]:
     """Ask every endpoint (or one source's) for its newest partition, live, and cast the answer; nothing is kept.
+
+    `source` may be a source's code or 'source.table'. The answer says whether the shape is the contract's, how long it
+    took, how much came, which new fields it has, and how many rows would go to quarantine.
 
     A pass is remembered in the home: it unlocks tables whose parser was proven on documentation only.
     """
@@ -44,19 +59,23 @@ def check_live(
     from warehouse.http import LiveTransport
 
     settings = settings or Settings.from_environment()
-    if source and source not in sources.sources():
+    wanted = [(s, t) for s, t in sources.tables() if source in {None, s.code, f"{s.code}.{t.name}"}]
+    if not wanted:
         raise ConfigurationError(
             f"There is no source {source!r}", expected=f"one of {', '.join(sources.sources())}", got=repr(source)
         )
     link = using or LiveTransport(settings)
-    for declared_source, table in sources.tables():
-        if source and declared_source.code != source:
-            continue
+    for declared_source, table in wanted:
         name = f"{declared_source.code}.{table.name}"
         started = time.monotonic()
+        partitions = table.partitions(clock.now(settings))
+        why = _why_not_asked(settings, table, partitions)
+        if why:
+            yield LiveCheck(table=name, passed=False, detail=why, seconds=0.0, is_skipped=True)
+            continue
         with TemporaryDirectory(prefix="drypowder-live-") as scratch:
             elsewhere = replace(settings, home=Path(scratch))
-            for newest in reversed(table.partitions(clock.now(settings))):
+            for newest in list(reversed(partitions))[:_TRIES]:
                 done = land_partition(elsewhere, Archive(elsewhere.archive), link, declared_source, table, newest)
                 if done.outcome != "unchanged":  # a stretch of the calendar in which nothing has happened yet
                     break
@@ -68,9 +87,20 @@ def check_live(
         yield LiveCheck(
             table=name,
             passed=passed,
-            detail=f"{done.rows:,} rows of {newest.key}" if passed else f"{newest.key}: {done.error}",
+            detail=f"{done.rows:,} rows of {newest.key}" if passed else f"{newest.key}: {done.error or done.outcome}",
             seconds=time.monotonic() - started,
+            requests=done.requests,
+            megabytes=done.size / 1e6,
+            drift=done.added,
+            quarantined=done.quarantined,
         )
+
+
+def _why_not_asked(settings: Settings, table: Table, partitions: Sequence[Partition]) -> str | None:
+    """Return why a table cannot be asked for here, or None."""
+    if table.credential and not getattr(settings, table.credential):
+        return f"optional: set {settings.__dataclass_fields__[table.credential].metadata['variable']} to ask for it"
+    return None if partitions else "nothing to ask for: its folder is not set or empty"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,15 +151,15 @@ def record(
         for partition in table.partitions(clock.now(settings)):
             client = Client(link, declared.requests_per_second)
             try:
-                responses = list(partition.fetch(client))
+                list(partition.fetch(client))
             except SourceUnavailable as error:
                 unavailable.append(f"{table.name}/{partition.key}")
                 last = error
                 continue
-            for response in responses:
+            for response in client.seen:  # also a listing or a checksum that the fetch read and did not hand on
                 recording.append(folder, response)
-                count += 1
-            say(progress, f"{source}.{table.name} {partition.key}: {len(responses)} response(s)")
+            count += len(client.seen)
+            say(progress, f"{source}.{table.name} {partition.key}: {len(client.seen)} response(s)")
     if not count and last:
         raise last
     return RecordingMade(responses=count, unavailable=tuple(unavailable), seconds=time.monotonic() - started)

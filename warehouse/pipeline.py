@@ -10,7 +10,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -24,6 +26,8 @@ from warehouse.errors import (
     EmptyPayload,
     GateClosed,
     NoRelease,
+    NotConfigured,
+    NotDue,
     NothingNew,
     NotRecorded,
     SourceUnavailable,
@@ -104,11 +108,14 @@ class Landed:
     unchanged: int
     unavailable: tuple[str, ...]
     refused: tuple[str, ...]
+    quarantined: int
     seconds: float
 
     def __str__(self) -> str:
         """Say it in one line."""
         parts = [f"{self.rows:,} rows in {self.files} file(s)", f"{self.unchanged} unchanged"]
+        if self.quarantined:
+            parts.append(f"{self.quarantined:,} row(s) in QUARANTINE")
         if self.unavailable:
             parts.append(f"{len(self.unavailable)} unavailable")
         if self.refused:
@@ -117,13 +124,31 @@ class Landed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Attempt:
+class Attempt:
     """What became of one partition."""
 
     partition: str
     outcome: Literal["landed", "unchanged", "unavailable", "refused"]
     rows: int = 0
+    quarantined: int = 0
+    added: tuple[str, ...] = ()
+    """Fields that the publisher added and the contract does not know."""
+    requests: int = 0
+    size: int = 0
+    """Bytes received."""
     error: WarehouseError | None = None
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        parts = [f"{self.partition} {self.outcome}"]
+        if self.rows:
+            parts.append(f"{self.rows:,} rows")
+        if self.quarantined:
+            parts.append(f"{self.quarantined:,} row(s) in QUARANTINE")
+        if self.added:
+            parts.append(f"NEW FIELD(S) {', '.join(self.added)} landed as text, no contract knows them yet")
+        said = ", ".join(parts)
+        return f"{said}: {self.error}" if self.error else said
 
 
 def land(
@@ -133,14 +158,19 @@ def land(
     progress: Progress | None = None,
     *,
     refetch: bool = False,
+    only_when_due: bool = False,
     using: Transport | None = None,
 ) -> Landed:
     """Fetch a table's partitions, keep the bytes, and land what changed.
 
-    A partition that is not to be had or is refused leaves the others alone. `refetch` also asks again for partitions
-    whose content no longer changes. `using` replaces the transport that the settings name.
+    A partition that is not to be had or is refused leaves the others alone. What no longer changes, lies before the
+    table's lookback (a backfill's) or watches a table that has nothing new is not asked for; `refetch` asks all the
+    same. `only_when_due` leaves a publisher alone on days when it does not publish. `using` replaces the transport that
+    the settings name.
 
     Raises:
+        NotDue: the publisher does not publish today, and what it has was landed before.
+        NotConfigured: the source needs a key that the settings have not.
         NothingNew: every partition that answered was as we have it.
         SourceUnavailable: no partition answered, and trying again may help.
         NotRecorded: no partition is in the recording.
@@ -150,35 +180,111 @@ def land(
     settings = settings_of_home(settings)
     declared_source, declared = sources.find(source, table)
     now = clock.now(settings)
-    _refuse_unproven(settings, declared_source, declared)
-    link = using or transport(settings)
+    refuse_unready(settings, declared_source, declared)
     archive = Archive(settings.archive)
-    wanted = [p for p in declared.partitions(now) if refetch or not _is_settled(archive, source, table, p, now)]
+    if only_when_due and settings.sources == "live":
+        _refuse_undue(settings, archive, declared_source, declared, now)
+    link = using or transport(settings)
+    asked = [p for p in declared.partitions(now) if refetch or _is_wanted(archive, declared_source, declared, p, now)]
+    return land_all(settings, declared_source, declared, asked, link, progress, started=started)
 
-    def attempt(partition: Partition) -> _Attempt:
-        done = land_partition(settings, archive, link, declared_source, declared, partition)
+
+def land_all(
+    settings: Settings,
+    source: Source,
+    table: Table,
+    partitions: Sequence[Partition],
+    link: Transport,
+    progress: Progress | None = None,
+    *,
+    started: float | None = None,
+) -> Landed:
+    """Land these partitions, several at once.
+
+    Raises:
+        NothingNew, SourceUnavailable, NotRecorded, ContractViolation: as `land`.
+    """
+    started = time.monotonic() if started is None else started
+    archive = Archive(settings.archive)
+
+    def attempt(partition: Partition) -> Attempt:
+        done = land_partition(settings, archive, link, source, table, partition)
         if isinstance(done.error, NotRecorded):
-            say(progress, f"{source}.{table} {partition.key} is not in the recording")
+            say(progress, f"{source.code}.{table.name} {partition.key} is not in the recording")
         else:
-            detail = f": {done.error}" if done.error else f", {done.rows:,} rows" if done.rows else ""
-            say(progress, f"{source}.{table} {partition.key} {done.outcome}{detail}")
+            say(progress, f"{source.code}.{table.name} {done}")
         return done
 
     with ThreadPoolExecutor(settings.threads) as pool:
-        attempts = list(pool.map(attempt, wanted))
+        attempts = list(pool.map(attempt, partitions))
     result = Landed(
-        source=source,
-        table=table,
+        source=source.code,
+        table=table.name,
         rows=sum(a.rows for a in attempts),
         files=sum(a.outcome == "landed" for a in attempts),
         unchanged=sum(a.outcome == "unchanged" for a in attempts),
         unavailable=tuple(a.partition for a in attempts if a.outcome == "unavailable"),
         refused=tuple(a.partition for a in attempts if a.outcome == "refused"),
+        quarantined=sum(a.quarantined for a in attempts),
         seconds=time.monotonic() - started,
     )
     if not result.files:
         raise _why_nothing_landed(result, attempts)
     return result
+
+
+def refuse_unready(settings: Settings, source: Source, table: Table) -> None:
+    """Refuse to ask for a table that lacks what it needs: a key, or a live check of a parser that saw only documents.
+
+    Raises:
+        NotConfigured: it needs a key that the settings have not.
+        ConfigurationError: its parser has seen no real response yet.
+    """
+    if table.credential and not getattr(settings, table.credential):
+        variable = settings.__dataclass_fields__[table.credential].metadata["variable"]
+        raise NotConfigured(
+            f"{source.code}.{table.name} is optional and needs a key", expected=f"{variable}", got="none is set"
+        )
+    _refuse_unproven(settings, source, table)
+
+
+def _refuse_undue(settings: Settings, archive: Archive, source: Source, table: Table, now: datetime) -> None:
+    """Leave a publisher alone on a day without a publication, once its past is here and nothing is outstanding."""
+    from warehouse import calendar
+
+    asked_at = archive.last_checked(source.code, table.name)
+    if asked_at is None:
+        return
+    newest = None
+    with suppress(NoRelease):
+        published = releases.current(settings).manifest["sources"].get(f"{source.code}.{table.name}", {})
+        newest = published.get("newest_period_end")
+    reason = calendar.not_due_today(
+        table.cadence, now, asked_at=asked_at, newest_period_end=date.fromisoformat(newest) if newest else None
+    )
+    if reason:
+        raise NotDue(f"{source.code}.{table.name} is not due today. {reason}")
+
+
+def _is_wanted(archive: Archive, source: Source, table: Table, partition: Partition, now: datetime) -> bool:
+    """Whether the regular run asks for a partition."""
+    if table.lookback_days is not None and partition.period:
+        reach = (now - timedelta(days=table.lookback_days)).date()
+        if partition.period[1] < reach:
+            return False
+    if is_settled(archive, source.code, table.name, partition, now):
+        return False
+    token = _token(archive, source, partition)
+    latest = archive.latest(source.code, table.name, partition.key) if token else None
+    return latest is None or latest.token != token
+
+
+def _token(archive: Archive, source: Source, partition: Partition) -> str | None:
+    """Return what the table that a partition watches says now, or None when it watches none or none was fetched."""
+    if partition.watch is None:
+        return None
+    watched = archive.latest(source.code, partition.watch.table, partition.watch.partition)
+    return None if watched is None else partition.watch.token(archive.responses(watched)[0])
 
 
 def _refuse_unproven(settings: Settings, source: Source, table: Table) -> None:
@@ -190,7 +296,7 @@ def _refuse_unproven(settings: Settings, source: Source, table: Table) -> None:
             f"The parser of {source.code}.{table.name} was written to documentation and has seen no real response",
             expected="a live check that passed on this machine",
             got="none",
-            remedy=f"Run `drypowder check-live {source.code}` once.",
+            remedy=f"Run `drypowder check-live {source.code}.{table.name}` once.",
         )
 
 
@@ -200,7 +306,7 @@ def live_checks(settings: Settings) -> dict[str, str]:
     return dict(json.loads(note.read_text())) if note.is_file() else {}
 
 
-def _is_settled(archive: Archive, source: str, table: str, partition: Partition, now: datetime) -> bool:
+def is_settled(archive: Archive, source: str, table: str, partition: Partition, now: datetime) -> bool:
     """Whether a partition was fetched, from its primary, after its content had stopped changing."""
     if partition.closes_at is None or now < partition.closes_at:
         return False
@@ -215,10 +321,11 @@ def land_partition(
     source: Source,
     table: Table,
     partition: Partition,
-) -> _Attempt:
+) -> Attempt:
     """Fetch one partition, keep what came, and land it unless it is what landed last."""
     client = Client(link, source.requests_per_second)
     _catch_up(settings, archive, source, table, partition)
+    token = _token(archive, source, partition)  # of before the fetch: what is filed meanwhile is asked for again
     try:
         responses = list(partition.fetch(client))
     except (SourceUnavailable, ContractViolation) as error:
@@ -226,33 +333,60 @@ def land_partition(
         if client.seen:
             _remember_transport(settings)
             seen = Fetch.of(source.code, table.name, partition.key, table.licence.name, client.seen)
-            archive.keep(seen, [r.body for r in client.seen], usable=False)
+            archive.keep(seen, [r.file or r.body for r in client.seen], usable=False)
             if refused:
                 landing.refuse(settings, seen, error)
-        return _Attempt(partition=partition.key, outcome="refused" if refused else "unavailable", error=error)
+        return Attempt(
+            partition=partition.key,
+            outcome="refused" if refused else "unavailable",
+            requests=len(client.seen),
+            error=error,
+        )
+    return land_responses(settings, archive, source, table, partition, responses, token)
+
+
+def land_responses(
+    settings: Settings,
+    archive: Archive,
+    source: Source,
+    table: Table,
+    partition: Partition,
+    responses: Sequence[Response],
+    token: str | None = None,
+) -> Attempt:
+    """Keep what came of a partition, and land it unless it is what landed last."""
     _remember_transport(settings)
-    fetch = Fetch.of(source.code, table.name, partition.key, table.licence.name, responses)
-    archive.keep(fetch, [r.body for r in responses])
+    fetch = Fetch.of(source.code, table.name, partition.key, table.licence.name, responses, token=token)
+    archive.keep(fetch, [r.file or r.body for r in responses])
     if landing.newest_digest(settings, fetch) == fetch.digest:
         landing.heal(settings, fetch)
-        return _Attempt(partition=partition.key, outcome="unchanged")
-    return _land(settings, table, partition, fetch, responses)
+        done = Attempt(partition=partition.key, outcome="unchanged")
+    else:
+        done = _land(settings, table, partition, fetch, responses)
+    return replace(done, requests=len(responses), size=sum(r.size for r in responses))
 
 
 def _land(
     settings: Settings, table: Table, partition: Partition, fetch: Fetch, responses: Sequence[Response]
-) -> _Attempt:
+) -> Attempt:
     try:
         landed = landing.land(settings, table, fetch, responses)
     except EmptyPayload as error:
-        if partition.closes_at and landing.newest_digest(settings, fetch) is None:
-            return _Attempt(partition=partition.key, outcome="unchanged")  # nothing has happened in it yet
+        # Nothing has happened yet in a stretch of the calendar, or just now in a moving window.
+        if not table.is_snapshot or (partition.closes_at and landing.newest_digest(settings, fetch) is None):
+            return Attempt(partition=partition.key, outcome="unchanged")
         landing.refuse(settings, fetch, error)
-        return _Attempt(partition=partition.key, outcome="refused", error=error)
+        return Attempt(partition=partition.key, outcome="refused", error=error)
     except ContractViolation as error:
         landing.refuse(settings, fetch, error)
-        return _Attempt(partition=partition.key, outcome="refused", error=error)
-    return _Attempt(partition=partition.key, outcome="landed", rows=landed.rows)
+        return Attempt(partition=partition.key, outcome="refused", error=error)
+    return Attempt(
+        partition=partition.key,
+        outcome="landed",
+        rows=landed.rows,
+        quarantined=landed.quarantined,
+        added=landed.added,
+    )
 
 
 def _catch_up(settings: Settings, archive: Archive, source: Source, table: Table, partition: Partition) -> None:
@@ -264,7 +398,7 @@ def _catch_up(settings: Settings, archive: Archive, source: Source, table: Table
         _land(settings, table, partition, latest, archive.responses(latest))
 
 
-def _why_nothing_landed(result: Landed, attempts: Sequence[_Attempt]) -> WarehouseError:
+def _why_nothing_landed(result: Landed, attempts: Sequence[Attempt]) -> WarehouseError:
     """Return the one outcome of a table none of whose partitions landed; the worst one wins."""
     name = f"{result.source}.{result.table}"
     refused = next((a.error for a in attempts if a.outcome == "refused"), None)
@@ -316,18 +450,22 @@ def load(
     settings = settings_of_home(settings)
     rows, files = 0, 0
     filled: list[str] = []
-    with builder_lock(settings, "load"), loading.open_warehouse(settings) as connection:
-        if retry_held_back:
-            connection.execute("delete from ops.held_back where border = 'incoming'")
-        refused = loading.note_refusals(connection, settings, clock.now(settings))
-        for source, table in sources.tables():
-            waiting = loading.pending(connection, settings, source, table)
-            count = loading.fill_incoming(connection, source, table, waiting)
-            if waiting:
-                name = loading.identifier(source, table)
-                say(progress, f"incoming.{name}: {count:,} rows of {len(waiting)} file(s)")
-                rows, files, filled = rows + count, files + len(waiting), [*filled, name]
-        unpublished = _is_unpublished(settings, connection)
+    refused, unpublished = 0, False
+    with builder_lock(settings, "load"):
+        for internal in loading.areas(settings):
+            with loading.open_warehouse(settings, internal=internal) as connection:
+                if retry_held_back:
+                    connection.execute("delete from ops.held_back where border = 'incoming'")
+                refused += loading.note_refusals(connection, settings, clock.now(settings), internal=internal)
+                for source, table in loading.tables_of(internal=internal):
+                    waiting = loading.pending(connection, settings, source, table)
+                    count = loading.fill_incoming(connection, source, table, waiting)
+                    if waiting:
+                        name = loading.identifier(source, table)
+                        say(progress, f"incoming.{name}: {count:,} rows of {len(waiting)} file(s)")
+                        rows, files, filled = rows + count, files + len(waiting), [*filled, name]
+                if not internal:
+                    unpublished = _is_unpublished(settings, connection)
     if not files and not unpublished:
         held = f"; {refused} payload(s) refused" if refused else ""
         raise NothingNew(f"Nothing to load: no landed file waits, and nothing loaded is unpublished{held}")
@@ -339,9 +477,15 @@ def is_waiting(settings: Settings | None = None) -> bool:
     from warehouse import loading
 
     settings = settings_of_home(settings)
-    with builder_lock(settings, "look"), loading.open_warehouse(settings) as connection:
-        landed = any(loading.pending(connection, settings, s, t) for s, t in sources.tables())
-        return landed or _is_unpublished(settings, connection)
+    with builder_lock(settings, "look"):
+        for internal in loading.areas(settings):
+            with loading.open_warehouse(settings, internal=internal) as connection:
+                tables = loading.tables_of(internal=internal)
+                if any(loading.pending(connection, settings, s, t) for s, t in tables):
+                    return True
+                if not internal and _is_unpublished(settings, connection):
+                    return True
+    return False
 
 
 def _note(settings: Settings, name: str, content: str) -> None:
@@ -397,6 +541,16 @@ class Validated:
             f"{self.warnings} warning(s){held} ({self.seconds:.1f} s)"
         )
 
+    def __add__(self, other: Validated) -> Validated:
+        """Return both together."""
+        return Validated(
+            rows=self.rows + other.rows,
+            promoted=self.promoted + other.promoted,
+            held_back=self.held_back + other.held_back,
+            warnings=self.warnings + other.warnings,
+            seconds=self.seconds + other.seconds,
+        )
+
 
 def validate(settings: Settings | None = None, progress: Progress | None = None) -> Validated:
     """Judge `incoming` by its expectations; promote to `raw` what passes and hold the rest back.
@@ -409,44 +563,60 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
     settings = settings_of_home(settings)
     now = clock.now(settings)
     run_id = _run_id(now)
-    versions, warnings = 0, 0
-    promoted, held_back = [], []
+    total = Validated(rows=0, promoted=(), held_back=(), warnings=0, seconds=0.0)
     with builder_lock(settings, "validate"):
-        with loading.open_warehouse(settings) as connection:
-            shown = {
-                (source.code, table.name): fetches
-                for source, table in sources.tables()
-                if (fetches := loading.in_incoming(connection, settings, source, table))
-            }
-        verdicts = _judge_incoming(settings, shown) if shown else {}
-        with loading.open_warehouse(settings) as connection:
-            _record(connection, run_id, "incoming", [v for found in verdicts.values() for v in found], now)
-            for key, found in verdicts.items():
-                source, table = sources.find(*key)
-                name = ".".join(key)
-                good, bad = _sort_out(shown[key], found)
-                for finding in [f for v in found for f in v.warnings]:
-                    warnings += 1
-                    say(progress, f"warning {name}: {_in_words(finding)}")
-                if good:
-                    new, gone = loading.promote(connection, source, table, good, now)
-                    versions += new + gone
-                    promoted.append(name)
-                    say(progress, f"raw.{'__'.join(key)}: {new:,} new version(s), {gone:,} tombstone(s)")
-                for fetch, failures in bad:
-                    reason = "; ".join(_in_words(f) for f in failures)
-                    loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
-                    held_back.append(f"{name}/{fetch.partition}")
-                    log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
-                    say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
-                loading.clear_incoming(connection, source, table)
-            loading.refresh_freshness(connection, settings, now)
+        for internal in loading.areas(settings):
+            with loading.open_warehouse(settings, internal=internal) as connection:
+                shown = {
+                    (source.code, table.name): fetches
+                    for source, table in loading.tables_of(internal=internal)
+                    if (fetches := loading.in_incoming(connection, settings, source, table))
+                }
+            verdicts = _judge_incoming(settings, shown, internal=internal) if shown else {}
+            with loading.open_warehouse(settings, internal=internal) as connection:
+                _record(connection, run_id, "incoming", [v for found in verdicts.values() for v in found], now)
+                for key, found in verdicts.items():
+                    total += _promote_or_hold_back(connection, *sources.find(*key), shown[key], found, now, progress)
+                if not internal:
+                    loading.refresh_freshness(connection, settings, now)
+    return replace(total, seconds=time.monotonic() - started)
+
+
+def _promote_or_hold_back(
+    connection: Any,  # noqa: ANN401
+    source: Source,
+    table: Table,
+    fetches: Sequence[Fetch],
+    verdicts: Sequence[Verdict],
+    now: datetime,
+    progress: Progress | None,
+) -> Validated:
+    """Do with each of a table's fetches what its verdict says."""
+    from warehouse import loading
+
+    name = f"{source.code}.{table.name}"
+    versions, held_back = 0, []
+    good, bad = _sort_out(fetches, verdicts)
+    warnings = [f for v in verdicts for f in v.warnings]
+    for finding in warnings:
+        say(progress, f"warning {name}: {_in_words(finding)}")
+    if good:
+        new, gone = loading.promote(connection, source, table, good, now)
+        versions = new + gone
+        say(progress, f"raw.{loading.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)")
+    for fetch, failures in bad:
+        reason = "; ".join(_in_words(f) for f in failures)
+        loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
+        held_back.append(f"{name}/{fetch.partition}")
+        log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
+        say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
+    loading.clear_incoming(connection, source, table)
     return Validated(
         rows=versions,
-        promoted=tuple(promoted),
+        promoted=(name,) if good else (),
         held_back=tuple(held_back),
-        warnings=warnings,
-        seconds=time.monotonic() - started,
+        warnings=len(warnings),
+        seconds=0.0,
     )
 
 
@@ -466,7 +636,7 @@ def _in_words(finding: Any) -> str:  # noqa: ANN401
 
 
 def _judge_incoming(
-    settings: Settings, shown: Mapping[tuple[str, str], Sequence[Fetch]]
+    settings: Settings, shown: Mapping[tuple[str, str], Sequence[Fetch]], *, internal: bool
 ) -> dict[tuple[str, str], list[Verdict]]:
     """Judge each table's fetches together; where that fails, each by itself, so that a bad one stops only itself."""
     from expectations import incoming_suites
@@ -474,22 +644,23 @@ def _judge_incoming(
     from warehouse.validation import judge
 
     suites = incoming_suites()
-    docs, title = settings.home / "quality" / "incoming", "Dry Powder: what came in"
-    together = judge(
-        settings.warehouse, [suites[key] for key in shown], docs=docs, title=title, config=settings.duckdb_config
-    )
+    file = loading.file_of(settings, internal=internal)
+    # A release carries the quality report, and samples of what failed stand in it.
+    docs = None if internal else settings.home / "quality" / "incoming"
+    title = "Dry Powder: what came in"
+    together = judge(file, [suites[key] for key in shown], docs=docs, title=title, config=settings.duckdb_config)
     verdicts = {key: [verdict] for key, verdict in zip(shown, together, strict=True)}
     apart = {key: found for key, found in verdicts.items() if not found[0].passed and len(shown[key]) > 1}
     if not apart:
         return verdicts
     alone = []
-    with loading.open_warehouse(settings) as connection:
+    with loading.open_warehouse(settings, internal=internal) as connection:
         for key in apart:
             names = loading.split_incoming(connection, *sources.find(*key), shown[key])
             for name, fetch in zip(names, shown[key], strict=True):
                 suite = suites[key]
                 alone.append(replace(suite, name=f"{suite.name}.{fetch.fetch_id}", table=f"incoming.{name}"))
-    found = iter(judge(settings.warehouse, alone, docs=docs, title=title, config=settings.duckdb_config))
+    found = iter(judge(file, alone, docs=docs, title=title, config=settings.duckdb_config))
     return verdicts | {key: [next(found) for _ in shown[key]] for key in apart}
 
 

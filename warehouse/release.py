@@ -78,7 +78,16 @@ def fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> st
             (settings.project / "expectations", ("*.py",)),
             (
                 Path(__file__).parent,
-                ("sources/*.py", "sql/*.sql", "contract.py", "landing.py", "loading.py", "release.py"),
+                (
+                    "sources/**/*.py",
+                    "sql/*.sql",
+                    "calendar.py",
+                    "contract.py",
+                    "landing.py",
+                    "loading.py",
+                    "release.py",
+                    "wire.py",
+                ),
             ),
         )
         for pattern in patterns
@@ -119,10 +128,11 @@ def current(settings: Settings) -> Release:
     return Release(id=manifest["id"], path=path, manifest=manifest)
 
 
-def connect(home: Path | str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(home: Path | str | None = None, *, internal: bool = False) -> duckdb.DuckDBPyConnection:
     """Open the current release read-only and hardened; the connection sees that release for all its life.
 
-    `home` is the folder that holds `current` (default: WAREHOUSE_HOME, then ./data). Needs duckdb alone.
+    `home` is the folder that holds `current` (default: WAREHOUSE_HOME, then ./data). Needs duckdb alone. `internal`
+    opens the file of what may not be passed on instead, which is no release: close it soon, since a build waits for it.
 
     Raises:
         NoRelease: there is none.
@@ -132,6 +142,15 @@ def connect(home: Path | str | None = None) -> duckdb.DuckDBPyConnection:
     from warehouse.settings import Settings
 
     settings = Settings.from_environment() if home is None else Settings(home=Path(home))
+    if internal:
+        if not settings.internal.exists():
+            raise NoRelease(
+                f"{settings.home} has no internal.duckdb",
+                expected="a keyed or private source that has landed",
+                got="none",
+                remedy="See `drypowder terms` for which those are.",
+            )
+        return duckdb.connect(str(settings.internal), read_only=True, config=dict(HARDENED))
     found = current(settings)
     return duckdb.connect(str(found.path / "warehouse.duckdb"), read_only=True, config=dict(HARDENED))
 
@@ -210,6 +229,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     quality = settings.home / "quality"
     if quality.is_dir():
         shutil.copytree(quality, building / "quality")
+    (building / "ATTRIBUTION.md").write_text(_attribution(release_id))
     manifest = _manifest(settings, building, release_id, now, run_id, tables)
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in sorted(building.rglob("*")):
@@ -225,6 +245,38 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     return Release(id=release_id, path=final, manifest=manifest)
 
 
+def _terms() -> dict[str, dict[str, str]]:
+    """Return what each landed table's publisher allows, of those that may be in a release."""
+    return {
+        f"{source.code}.{table.name}": {
+            "name": table.licence.name,
+            "url": table.licence.url,
+            "redistribution": table.licence.redistribution,
+            "attribution": table.licence.attribution,
+        }
+        for source, table in sources.tables()
+        if not table.is_internal
+    }
+
+
+def _attribution(release_id: str) -> str:
+    """Return the page that goes with a release wherever it goes: whom to name, and what they allow."""
+    lines = [
+        f"# Whom to name beside figures of release {release_id}",
+        "",
+        (
+            "Marts and metrics are made of these sources; the same stands in manifest.json, in `ops.terms` and in the "
+            "metadata `drypowder_terms` of every Parquet file."
+        ),
+        "",
+        "| Table | Passing on | Licence | Write beside it |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, each in _terms().items():
+        lines.append(f"| {name} | {each['redistribution']} | [{each['name']}]({each['url']}) | {each['attribution']} |")
+    return "\n".join(lines) + "\n"
+
+
 def _next_id(settings: Settings, now: datetime) -> str:
     """Return a calendar version: the day of the one clock, then a number within it."""
     day = f"{now:%Y.%m.%d}"
@@ -238,6 +290,7 @@ def _write_database(settings: Settings, building: Path) -> dict[str, dict[str, A
 
     path = building / "warehouse.duckdb"
     connection = duckdb.connect(str(path), config=settings.duckdb_config)
+    terms = json.dumps(_terms()).replace("'", "''")
     tables: dict[str, dict[str, Any]] = {}
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -258,8 +311,10 @@ def _write_database(settings: Settings, building: Path) -> dict[str, dict[str, A
             if schema != "ops":
                 target = building / "parquet" / schema / f"{name}.parquet"
                 target.parent.mkdir(parents=True, exist_ok=True)
+                # Terms travel with every export, also with one file that is passed on alone.
                 connection.execute(
-                    f"copy {schema}.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd)"
+                    f"copy {schema}.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd, "
+                    f"kv_metadata {{drypowder_terms: '{terms}'}})"
                 )
         connection.execute("detach builder")
         connection.execute(_macros(settings))
@@ -333,7 +388,7 @@ def _manifest(
         content = fingerprint(settings, connection)
     finally:
         connection.close()
-    licences = {f"{s.code}.{t.name}": {"name": t.licence.name, "url": t.licence.url} for s, t in sources.tables()}
+    licences = _terms()
     return {
         "id": release_id,
         "sequence": 1 + max((r.manifest["sequence"] for r in releases(settings)), default=0),

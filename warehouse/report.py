@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table as Grid
+from rich.text import Text
 
-from warehouse import clock, release
+from warehouse import calendar, clock, landing, release, sources
+from warehouse.archive import Archive
+from warehouse.errors import NoRelease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import duckdb
     from rich.console import Console
 
+    from warehouse.contract import Source, Table
     from warehouse.settings import Settings
 
 _ROWS = 5
@@ -113,15 +120,22 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, list[_Line]]:
 
 
 def _net_liquidity(connection: duckdb.DuckDBPyConnection) -> list[_Line]:
-    """Return the parts of net liquidity that the release has; without any, say so rather than leave a gap."""
-    parts = connection.execute(
-        "select metric_id, period_end, value, unit, known_at, origin from metrics.latest "
-        "where metric_id in ('fed_total_assets', 'treasury_general_account', 'rrp_usd_bn') "
-        "qualify row_number() over (partition by metric_id order by period_end desc) = 1"
-    ).fetchall()
-    if not parts:
-        return [_Line("total assets, TGA, RRP", "not landed, no source yet", "", "", "")]
-    return [_Line(p[0], f"{p[2]:,.1f} {p[3]}", str(p[1]), _instant(p[4]), p[5]) for p in parts]
+    """Return the parts of net liquidity that the release has, each of its own day; say of those it lacks that it does.
+
+    They are not summed here: a sum of one Wednesday, and not of three days, is a metric of its own.
+    """
+    parts = {
+        "fed_total_assets": "Fed total assets",
+        "treasury_general_account": "Treasury account, TGA",
+        "rrp_usd_bn": "overnight reverse repo",
+    }
+    lines = []
+    for metric, subject in parts.items():
+        rows = connection.execute(_LATEST, {"metric": metric, "entity_type": "system", "limit": 1}).fetchall()
+        lines += [_line(r, lambda r: f"{r[2]:,.1f} bn USD", subject) for r in rows] or [
+            _Line(subject, "not landed yet", "", "", "")
+        ]
+    return lines
 
 
 def print_release(settings: Settings, console: Console) -> None:
@@ -160,28 +174,247 @@ def _shown(home: Path) -> Path:
     return home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
 
 
-def print_status(settings: Settings, console: Console) -> None:
-    """Print what is published, how old each table's newest figure is by the one clock, and what is held back."""
-    found = release.current(settings)
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How one registered table stands."""
+
+    source: str
+    table: str
+    state: str
+    reason: str
+    newest_period_end: date | None
+    age_days: int | None
+    next_due_at: datetime | None
+    last_asked_at: datetime | None
+    origin: str
+    proven: str
+    held_back: tuple[Mapping[str, str], ...]
+    quarantined: Mapping[str, int]
+    """Rows set aside, by the rule that they break."""
+
+
+STATES = {
+    "fresh": "green",
+    "due": "yellow",
+    "late": "red",
+    "held back": "bold red",
+    "not due": "cyan",
+    "never landed": "magenta",
+    "off": "dim",
+}
+"""Every state of a table, in the order of the summary, with its colour."""
+
+_WIDTHS = {
+    "Table": 24,
+    "State": 12,
+    "Newest": 10,
+    "Age": 6,
+    "Next due (UTC)": 16,
+    "Asked": 10,
+    "Origin": 13,
+    "Proven": 10,
+}
+"""Columns of the status, which with two spaces between them fit 120."""
+
+
+def standings(settings: Settings) -> list[Standing]:
+    """Return how every registered table stands: by the release, or before there is one by what has landed."""
+    found = _current(settings)
+    published = found.manifest["sources"] if found else {}
+    held = _held_back(settings, found)
+    quarantined = _quarantined(settings) if found else {}
     now = clock.now(settings)
-    console.print(f"{found}, published {found.manifest['created_at']}; the clock says {now:%Y-%m-%d %H:%M}Z")
-    grid = Grid("Table", "Newest", "Age", "Asked", "Origin", box=None, pad_edge=False)
-    for name, source in sorted(found.manifest["sources"].items()):
-        newest = source["newest_period_end"]
-        days = (now.date() - date.fromisoformat(newest)).days if newest else None
-        age = "never landed" if days is None else f"{days} d"
-        if days is not None and days > source["stale_after_days"]:
-            age = f"[yellow]{age}, stale[/]"
-        grid.add_row(name, newest or "", age, (source["last_checked_at"] or "")[:10], source["origin"] or "")
-    console.print(grid)
-    for held in found.manifest["held_back"]:
-        console.print(
-            f"HELD BACK {held['source']}.{held['table']} {held['partition']} at {held['border']}: {held['reason']}",
-            style="red",
-            markup=False,
+    return [
+        _standing(
+            settings,
+            source,
+            table,
+            now,
+            published.get(name := f"{source.code}.{table.name}"),
+            held=tuple(each for each in held if f"{each['source']}.{each['table']}" == name),
+            quarantined=quarantined.get(name, {}),
         )
-    if not found.manifest["held_back"]:
+        for source, table in sources.tables()
+    ]
+
+
+def _current(settings: Settings) -> release.Release | None:
+    try:
+        return release.current(settings)
+    except NoRelease:
+        return None
+
+
+def _standing(
+    settings: Settings,
+    source: Source,
+    table: Table,
+    now: datetime,
+    published: Mapping[str, Any] | None,
+    *,
+    held: tuple[Mapping[str, str], ...],
+    quarantined: Mapping[str, int],
+) -> Standing:
+    asked = [
+        Archive(settings.archive).last_checked(source.code, table.name),
+        datetime.fromisoformat(published["last_checked_at"]) if published and published["last_checked_at"] else None,
+    ]
+    newest, origin, note = None, "", ""
+    if published and published["last_changed_at"]:
+        newest = published["newest_period_end"] and date.fromisoformat(published["newest_period_end"])
+        origin, has_landed = published["origin"] or "", True
+    elif has_landed := bool(landing.files(settings, source.code, table.name)):
+        newest = _newest_landed(settings, source, table)
+        note = (
+            " Its licence keeps it out of releases." if table.is_internal else " What has landed is not published yet."
+        )
+    state, reason = calendar.state_of(table.cadence, newest, now, has_landed)
+    coming = calendar.next_due(table.cadence, now)
+    return Standing(
+        source=source.code,
+        table=table.name,
+        **_state(settings, source, table, state, reason + note, held=held),
+        newest_period_end=newest,
+        age_days=(now.date() - newest).days if newest else None,
+        next_due_at=coming.due_at if coming else None,
+        last_asked_at=max(filter(None, asked), default=None),
+        origin=origin,
+        proven=table.proven,
+        held_back=held,
+        quarantined=quarantined,
+    )
+
+
+def _state(
+    settings: Settings, source: Source, table: Table, state: str, reason: str, *, held: Sequence[Mapping[str, str]]
+) -> dict[str, str]:
+    """Return state and reason, with what weighs more than the calendar."""
+    if held:
+        return {"state": "held back", "reason": reason}
+    if table.credential and not getattr(settings, table.credential, None):
+        spec = settings.__dataclass_fields__.get(table.credential)
+        variable = spec.metadata["variable"] if spec else table.credential
+        return {"state": "off", "reason": f"It is optional and needs a key: set {variable} to turn it on."}
+    if state == "never landed" and table.proven == "documented":
+        from warehouse.pipeline import live_checks
+
+        if settings.sources == "live" and f"{source.code}.{table.name}" not in live_checks(settings):
+            reason = f"No real answer was seen yet: run `drypowder check-live {source.code}` first. {reason}"
+    return {"state": state, "reason": reason}
+
+
+def _newest_landed(settings: Settings, source: Source, table: Table) -> date | None:
+    """Return the newest period in the landed files; None where they do not tell, as after a change of the contract."""
+    import duckdb
+
+    paths = [str(path) for path in landing.files(settings, source.code, table.name)]
+    with duckdb.connect(config=settings.duckdb_config) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            row = connection.execute(
+                f"select max(({table.about[1]})::date) from read_parquet(?, union_by_name = true)", [paths]
+            ).fetchone()
+        except duckdb.Error:
+            return None
+    return row[0] if row else None
+
+
+def _held_back(settings: Settings, found: release.Release | None) -> list[dict[str, str]]:
+    """Return what is held back: by a gate as of the release, at landing as of now."""
+    held = list(found.manifest["held_back"]) if found else []
+    if not settings.refused.is_dir():
+        return held
+    refused = [
+        {"source": f.source, "table": f.table, "partition": f.partition, "border": "landing", "reason": reason}
+        for f, reason in landing.refusals(settings)
+    ]
+    return [each for each in held if each["border"] != "landing"] + refused
+
+
+def _quarantined(settings: Settings) -> dict[str, dict[str, int]]:
+    """Return the rows set aside and not discarded, by table and rule; nothing from a release of before there were."""
+    counts: dict[str, dict[str, int]] = {}
+    with release.connect(settings.home) as connection:
+        if not connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'ops' and table_name = 'quarantine'"
+        ).fetchone():
+            return {}
+        for table, rule, rows in connection.execute(
+            "select source || '.' || table_name, rule, sum(row_count)::bigint from ops.quarantine "
+            "where discarded_at is null group by all order by all"
+        ).fetchall():
+            counts.setdefault(table, {})[rule] = rows
+    return counts
+
+
+def print_status(settings: Settings, console: Console, as_json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Print how every table stands: state, newest period, what is due next, what is held back, and why."""
+    now, found, tables = clock.now(settings), _current(settings), standings(settings)
+    count = Counter(each.state for each in tables)
+    summary = {state: count[state] for state in STATES if count[state]}
+    if as_json:
+        document = {
+            "home": str(settings.home),
+            "now": now.isoformat(),
+            "release": found and {"id": found.id, "created_at": found.manifest["created_at"], "rows": found.rows},
+            "summary": summary,
+            "tables": [asdict(each) for each in tables],
+        }
+        text = json.dumps(document, indent=1, default=lambda value: value.isoformat())
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        return
+    published = (
+        f"{found}, published {found.manifest['created_at']}"
+        if found
+        else f"{settings.home} has no release: nothing is published. `drypowder run` makes one; after `make demo` "
+        "it is in --home data/demo"
+    )
+    console.print(f"{published}; the clock says {now:%Y-%m-%d %H:%M}Z", markup=False, highlight=False)
+    console.print(_grid([[f"[bold]{name}[/]" for name in _WIDTHS]]), highlight=False)
+    for source in sources.sources().values():
+        mine = [each for each in tables if each.source == source.code]
+        console.print(f"[bold]{source.code}[/] [dim]{escape(source.title)}[/]", highlight=False)
+        console.print(_grid([_cells(each) for each in mine]), highlight=False)
+        for each in mine:
+            for text in _remarks(each):
+                lines = Padding(Text(f"{each.table}: {text}", style=STATES[each.state]), (0, 0, 0, 4), expand=False)
+                console.print(lines, highlight=False)
+    if not any(each.held_back for each in tables):
         console.print("Nothing is held back.", style="green")
+    console.print(", ".join(f"[{STATES[state]}]{number} {state}[/]" for state, number in summary.items()))
+
+
+def _grid(rows: Iterable[Sequence[str]]) -> Grid:
+    grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for width in _WIDTHS.values():
+        grid.add_column(min_width=width, max_width=width, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    return grid
+
+
+def _cells(each: Standing) -> list[str]:
+    return [
+        each.table,
+        f"[{STATES[each.state]}]{each.state}[/]",
+        str(each.newest_period_end or ""),
+        "" if each.age_days is None else f"{each.age_days} d",
+        _instant(each.next_due_at),
+        f"{each.last_asked_at:%Y-%m-%d}" if each.last_asked_at else "",
+        each.origin,
+        each.proven,
+    ]
+
+
+def _remarks(each: Standing) -> Iterator[str]:
+    """Yield what a reader has to know of a table that is not simply fresh."""
+    if each.state != "fresh":
+        yield each.reason
+    for held in each.held_back:
+        yield f"HELD BACK {held['partition']} at {held['border']}: {held['reason']}"
+    if each.quarantined:
+        rules = ", ".join(f"{rule} {rows:,}" for rule, rows in each.quarantined.items())
+        yield f"{sum(each.quarantined.values()):,} row(s) in quarantine ({rules}); see `drypowder quarantine list`."
 
 
 def print_releases(settings: Settings, console: Console) -> None:

@@ -32,6 +32,10 @@ class Settings:
     """The one clock, ISO 8601 with an offset; empty for the wall clock (or the recording's)."""
     contact: str | None = field(default=None, metadata=_variable("WAREHOUSE_CONTACT"))
     """Name and e-mail sent to publishers; the SEC answers 403 without one."""
+    fred_key: str | None = field(default=None, repr=False, metadata=_variable("WAREHOUSE_FRED_KEY"))
+    """Key of the FRED API, free from its publisher; without it the keyed FRED tables are not asked for."""
+    drop: Path | None = field(default=None, metadata=_variable("WAREHOUSE_DROP"))
+    """Folder of the user's own files, such as a price vendor's; one sub-folder a kind."""
     lock_wait_seconds: float = field(default=600.0, metadata=_variable("WAREHOUSE_LOCK_WAIT_SECONDS"))
     """How long a second builder waits for the first before it gives up and says who holds the lock."""
     threads: int = field(default=2, metadata=_variable("WAREHOUSE_THREADS"))
@@ -54,7 +58,7 @@ class Settings:
             text = environ.get(spec.metadata["variable"], "").strip()
             if not text:
                 continue
-            convert = {"home": Path, "project": Path, "lock_wait_seconds": float, "threads": int}
+            convert = {"home": Path, "project": Path, "drop": Path, "lock_wait_seconds": float, "threads": int}
             try:
                 given[name] = convert.get(name, str)(text)
             except ValueError as error:
@@ -132,6 +136,11 @@ class Settings:
     def warehouse(self) -> Path:
         """The builder's own DuckDB file; readers never open it."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def internal(self) -> Path:
+        """The builder's file of rows whose licence keeps them out of every release; readable by its owner alone."""
+        return self.home / "internal.duckdb"
 
     @property
     def releases(self) -> Path:

@@ -41,12 +41,17 @@ class Replayed:
 
 
 def replay(
-    settings: Settings | None = None, progress: Progress | None = None, *, allow_fewer: bool = False
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    allow_fewer: bool = False,
+    only: frozenset[str] | None = None,
 ) -> Replayed:
     """Rebuild landing and `raw` from the archive alone, as if every fetch came in again in its order.
 
     Fetches are judged as they were the first time: against what `raw` held before them. Everything is set aside first
-    and put back if the replay fails. Releases are left alone; `build`, `check` and `publish` come after.
+    and put back if the replay fails. Releases are left alone; `build`, `check` and `publish` come after. `only` names
+    the raw tables to rebuild; the others stay as they are.
 
     Raises:
         GateClosed: a table would end with fewer rows than it has now, and `allow_fewer` is not set.
@@ -56,20 +61,20 @@ def replay(
     started = time.monotonic()
     settings = settings_of_home(settings)
     files = rows = refused = 0
-    wal = settings.warehouse.with_name(settings.warehouse.name + ".wal")
     with builder_lock(settings, "replay"):
         before = _raw_rows(settings)
-        with _set_aside(settings.warehouse, wal, settings.landing, settings.refused):
-            for batch in _batches(settings):
+        with _undone_on_failure(settings, only):
+            for batch in _batches(settings, only):
                 for _, table, fetch in batch:
                     landed, count = _land_again(settings, table, fetch)
                     files, rows, refused = files + landed, rows + count, refused + (not landed)
-                with loading.open_warehouse(settings):
-                    pass  # its tables exist, also when nothing of the archive lands
                 say(progress, f"replayed up to {batch[-1][2].fetched_at:%Y-%m-%d %H:%M}Z, {rows:,} rows")
                 with suppress(NothingNew):
                     load(settings)
                     validate(settings)
+            for internal in loading.areas(settings):
+                with loading.open_warehouse(settings, internal=internal):
+                    pass  # its tables exist, also when nothing of the archive lands
             fewer = {n: (count, now) for n, count in before.items() if (now := _raw_rows(settings).get(n, 0)) < count}
             if fewer and not allow_fewer:
                 raise GateClosed(
@@ -85,23 +90,69 @@ def _raw_rows(settings: Settings) -> dict[str, int]:
     """Return the rows of every raw table that there is."""
     import duckdb
 
-    if not settings.warehouse.exists():
-        return {}
-    with duckdb.connect(str(settings.warehouse)) as connection:
-        names = connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
-        return {
-            name: (connection.execute(f'select count(*) from raw."{name}"').fetchone() or (0,))[0] for (name,) in names
-        }
+    found = {}
+    for path in (settings.warehouse, settings.internal):
+        if not path.exists():
+            continue
+        with duckdb.connect(str(path), read_only=True) as connection:
+            for (name,) in connection.execute(
+                "select table_name from duckdb_tables() where schema_name = 'raw'"
+            ).fetchall():
+                found[name] = (connection.execute(f'select count(*) from raw."{name}"').fetchone() or (0,))[0]
+    return found
 
 
-def _batches(settings: Settings) -> Iterator[list[tuple[Source, Table, Fetch]]]:
+@contextmanager
+def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Iterator[None]:
+    """Take away what is to be rebuilt, and put it back if that fails."""
+    from warehouse import loading
+
+    files = [settings.warehouse, settings.internal]
+    files += [f.with_name(f.name + ".wal") for f in files]
+    if only is None:
+        with _set_aside(*files, settings.landing, settings.refused):
+            yield
+        return
+    chosen = [(s, t) for s, t in sources.tables() if loading.identifier(s, t) in only]
+    folders = [root / s.code / t.name for root in (settings.landing, settings.refused) for s, t in chosen]
+    with _set_aside(*folders), _copied(*files):
+        for internal in loading.areas(settings):
+            with loading.open_warehouse(settings, internal=internal, may_differ=True) as connection:
+                for source, table in chosen:
+                    if table.is_internal is internal:
+                        loading.drop(connection, source, table)
+        yield
+
+
+@contextmanager
+def _copied(*paths: Path) -> Iterator[None]:
+    """Copy files aside; put the copies in their place if what is done meanwhile fails."""
+    aside = {path: path.with_name(path.name + ".before-migration") for path in paths if path.exists()}
+    for path, backup in aside.items():
+        shutil.copy2(path, backup)
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        for path, backup in aside.items():
+            backup.rename(path)
+        raise
+    for backup in aside.values():
+        backup.unlink()
+
+
+def _batches(settings: Settings, only: frozenset[str] | None = None) -> Iterator[list[tuple[Source, Table, Fetch]]]:
     """Yield the archived fetches in the order of time, cut before any partition would come a second time.
 
     What gave the same bytes as the fetch before it is left out, as it was the first time.
     """
+    from warehouse import loading
+
     archive = Archive(settings.archive)
     last: dict[tuple[str, str, str], str] = {}
-    everything = [(s, t, f) for s, t in sources.tables() for f in archive.fetches(s.code, t.name)]
+    chosen = [(s, t) for s, t in sources.tables() if only is None or loading.identifier(s, t) in only]
+    everything = [(s, t, f) for s, t in chosen for f in archive.fetches(s.code, t.name)]
     batch: dict[tuple[str, str, str], tuple[Source, Table, Fetch]] = {}
     for source, table, fetch in sorted(everything, key=lambda each: each[2].fetch_id):
         key = (source.code, table.name, fetch.partition)
@@ -153,6 +204,68 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How a table's contract differs from what `raw` was built by."""
+
+    table: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    rows: int
+    fetches: int
+    """Archived fetches that a migration reads again."""
+
+    def __str__(self) -> str:
+        """Say it in a few lines."""
+        lines = [f"raw.{self.table}: {self.rows:,} rows, to be read again from {self.fetches} archived fetch(es)"]
+        lines += [f"  + {column}" for column in self.added]
+        lines += [f"  - {column}" for column in self.removed]
+        return "\n".join(lines)
+
+
+def changes(settings: Settings | None = None) -> list[Change]:
+    """Return the raw tables whose contract has changed since they were made; nothing is touched."""
+    from warehouse import loading
+
+    settings = settings_of_home(settings)
+    archive = Archive(settings.archive)
+    found = []
+    with builder_lock(settings, "migrate"):
+        for internal in loading.areas(settings):
+            with loading.open_warehouse(settings, internal=internal, may_differ=True) as connection:
+                for source, table in loading.tables_of(internal=internal):
+                    name = loading.identifier(source, table)
+                    lacking, surplus = loading.differences(connection, table, name)
+                    if lacking or surplus:
+                        count = connection.execute(f'select count(*) from raw."{name}"').fetchone()
+                        found.append(
+                            Change(
+                                table=name,
+                                added=tuple(lacking),
+                                removed=tuple(surplus),
+                                rows=int(count[0]) if count else 0,
+                                fetches=len(list(archive.fetches(source.code, table.name))),
+                            )
+                        )
+    return found
+
+
+def migrate(
+    settings: Settings | None = None, progress: Progress | None = None, *, allow_fewer: bool = False
+) -> Replayed:
+    """Rebuild from the archive the raw tables whose contract has changed, and leave all others alone.
+
+    Raises:
+        NothingNew: no contract differs from its table.
+        GateClosed: a table would end with fewer rows than it has now, and `allow_fewer` is not set.
+    """
+    settings = settings_of_home(settings)
+    stale = changes(settings)
+    if not stale:
+        raise NothingNew("Every raw table is as its contract says: nothing to migrate")
+    return replay(settings, progress, allow_fewer=allow_fewer, only=frozenset(c.table for c in stale))
 
 
 def rollback(to: str | None = None, settings: Settings | None = None) -> Release:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 import pytest_socket
@@ -26,24 +27,57 @@ def tracked() -> list[str]:
     return listed.stdout.split()
 
 
-def test_there_are_six_tables_to_hold_these_conventions():
-    assert len(TABLES) >= 6
+def test_there_are_tables_to_hold_these_conventions():
+    assert len(TABLES) >= 48
 
 
 @pytest.mark.parametrize(("source", "table"), TABLES, ids=IDS)
 def test_a_source_is_exactly_its_five_files(source, table):
+    # A publisher of many tables may be a package of one module a table.
+    module = PROJECT_ROOT / "warehouse" / "sources" / source.code
+    assert module.with_suffix(".py").is_file() != (module / "__init__.py").is_file()
     staging = PROJECT_ROOT / "dbt_project" / "models" / "staging" / source.code
-    for path in (
-        PROJECT_ROOT / "warehouse" / "sources" / f"{source.code}.py",
-        PROJECT_ROOT / "tests" / "unit" / "sources" / f"test_{source.code}.py",
-        PROJECT_ROOT / "tests" / "fixtures" / source.code,
+    built = (
         staging / f"stg_{source.code}__{table.name}.sql",
         staging / f"_stg_{source.code}.yml",
-        PROJECT_ROOT / "expectations" / f"{source.code}.py",
         staging / f"_{source.code}__sources.yml",
         staging / f"_{source.code}__columns.md",
+    )
+    for path in (
+        PROJECT_ROOT / "tests" / "unit" / "sources" / f"test_{source.code}.py",
+        PROJECT_ROOT / "tests" / "fixtures" / source.code / "plausible.py",
+        PROJECT_ROOT / "expectations" / f"{source.code}.py",
+        *(() if table.is_internal else built),
     ):
         assert path.exists(), f"{source.code} lacks {path.relative_to(PROJECT_ROOT)}"
+
+
+@pytest.mark.parametrize(("source", "table"), TABLES, ids=IDS)
+def test_what_may_not_be_passed_on_is_in_no_model(source, table):
+    if table.is_internal:
+        staging = PROJECT_ROOT / "dbt_project" / "models" / "staging" / source.code
+        assert not (staging / f"stg_{source.code}__{table.name}.sql").exists()
+        for path in PROJECT_ROOT.glob("dbt_project/models/**/*.sql"):
+            assert f"'{source.code}', '{table.name}'" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(("source", "table"), TABLES, ids=IDS)
+def test_a_table_says_what_its_partitions_cost_and_when_it_is_due(source, table):
+    assert table.estimate.requests > 0
+    assert table.estimate.rows > 0
+    assert table.cadence.due.not_due
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    partitions = table.partitions(now)
+    keys = [p.key for p in partitions]
+    assert len(set(keys)) == len(keys)
+    for partition in partitions:
+        if partition.closes_at:
+            assert partition.period, f"{partition.key} settles, so it is a stretch of time: say which"
+
+
+def test_a_name_of_a_table_or_source_is_told_apart_from_its_neighbours():
+    # incoming.<source>__<table>__<number> is a fetch's own; no table's name may look like it.
+    assert not [i for i in IDS if "__" in i]
 
 
 @pytest.mark.parametrize(("source", "table"), TABLES, ids=IDS)
@@ -188,6 +222,7 @@ def test_tests_cannot_reach_the_network():
         outside.connect(("192.0.2.1", 80))
 
 
-def test_no_table_is_landed_that_may_not_be_passed_on():
-    # Such rows belong into internal.duckdb, which is not built yet: a release would carry them.
-    assert [f"{s.code}.{t.name}" for s, t in TABLES if not t.licence.redistributable] == []
+def test_a_licence_says_whom_to_name():
+    for source, table in TABLES:
+        assert table.licence.attribution.strip(), f"{source.code}.{table.name}"
+        assert table.licence.url.startswith(("https://", "docs/")), f"{source.code}.{table.name}"

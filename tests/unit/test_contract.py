@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from warehouse.contract import Cadence, Column, KnownAt
+from warehouse.contract import Cadence, Column, Due, KnownAt
 from warehouse.errors import ConfigurationError
 
 
@@ -64,8 +64,9 @@ def test_a_source_code_has_no_underscore(toy):
 
 
 def test_a_cron_line_has_five_fields():
+    due = Due(every="irregular", not_due="It comes when it comes.")
     with pytest.raises(ConfigurationError, match="five cron fields"):
-        Cadence(cron="0 9 * *", stale_after_days=1)
+        Cadence(cron="0 9 * *", stale_after_days=1, due=due)
 
 
 def test_a_rule_of_knowledge_time_says_what_it_is():

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import socket
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
 from multiprocessing import get_context
 
 import pytest
 import stamina
 
 from tests.unit.toy import Reply
+from warehouse import recording
 from warehouse.errors import ConfigurationError, NotRecorded, SourceUnavailable
-from warehouse.http import Budget, Client, LiveTransport, RecordedTransport
+from warehouse.http import Budget, Client, LiveTransport, RecordedTransport, _struck_out
 from warehouse.recording import Recording
 from warehouse.settings import Settings
 
@@ -140,6 +145,147 @@ def test_plain_text_where_json_was_asked_is_refused(client, publisher):
         client(publisher.url + "/a", expect="json")
 
 
+def test_the_media_type_that_is_asked_for_is_sent(client, publisher):
+    publisher.says("/a", b"a,b\n")
+    client(publisher.url + "/a", expect="text", accept="application/vnd.sdmx.data+csv")
+    client(publisher.url + "/a", expect="text")
+    assert [headers["Accept"] for _, headers in publisher.requests] == ["application/vnd.sdmx.data+csv", "*/*"]
+
+
+@pytest.fixture
+def keyed(settings, tmp_path):
+    """A client whose settings hold a key."""
+    with stamina.set_testing(testing=True, attempts=3):
+        yield Client(LiveTransport(replace(settings, fred_key="s3cr3t"), budget=Budget(tmp_path)), per_second=1000)
+
+
+def test_a_key_is_sent_and_told_to_nobody(keyed, publisher, caplog, tmp_path):
+    caplog.set_level("DEBUG")
+    publisher.says("/a", Reply(b"busy", 503), b'{"asked": "/a?api_key=s3cr3t"}')
+    answer = keyed(publisher.url + "/a", expect="json", params={"id": "GDP"}, credential="fred_key")
+    assert [path for path, _ in publisher.requests] == ["/a?api_key=s3cr3t&id=GDP"] * 2
+    assert answer.url == publisher.url + "/a?id=GDP"
+    assert answer.body == b'{"asked": "/a?api_key=******"}'  # some publishers repeat what they were asked
+    recording.append(tmp_path / "recorded", answer)
+    assert "s3cr3t" not in (tmp_path / "recorded" / "index.jsonl").read_text()
+    assert "s3cr3t" not in caplog.text
+    assert "s3cr3t" not in repr(keyed)
+    publisher.says("/a", Reply(b"The key s3cr3t is not registered.", 400))
+    with pytest.raises(SourceUnavailable, match=r"The key \*{6} is not registered.*its key") as refusal:
+        keyed(publisher.url + "/a", expect="json", credential="fred_key")
+    assert "s3cr3t" not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_a_key_is_struck_out_wherever_the_pieces_of_a_body_are_cut():
+    text = b"..s3cr3t..s3cr3ts3cr3t."
+    for size in range(1, len(text)):
+        pieces = [(0, text[i : i + size]) for i in range(0, len(text), size)]
+        found = b"".join(piece for _, piece in _struck_out(iter(pieces), "s3cr3t"))
+        assert found == b"..******..************."
+
+
+def test_a_missing_key_says_which_variable_to_set(client, publisher):
+    with pytest.raises(ConfigurationError, match=r"WAREHOUSE_FRED_KEY=<key> into \.env"):
+        client(publisher.url + "/a", expect="json", credential="fred_key")
+    assert publisher.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_not_let_in_is_told_what_to_check(client, publisher, status):
+    publisher.says("/a", Reply(b"no", status))
+    with pytest.raises(SourceUnavailable, match=r"check WAREHOUSE_CONTACT, and this source's key in \.env"):
+        client(publisher.url + "/a", expect="json")
+
+
+def test_what_has_moved_is_told_from_what_is_down(client, publisher):
+    with pytest.raises(SourceUnavailable, match=r"status 404: 'no such page'.*has moved.*drypowder check-live"):
+        client(publisher.url + "/nowhere", expect="json")
+    assert len(publisher.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "expect"),
+    [
+        ("[1]".encode("utf-8-sig"), "json"),
+        ("[1]".encode("utf-16"), "json"),
+        ("<a/>".encode("utf-16"), "xml"),
+        (b"\n<?xml version='1.0'?>\n<!-- html --><a/>\n", "xml"),
+        (b"<SEC-DOCUMENT>0001.txt", "text"),
+    ],
+)
+def test_a_byte_order_mark_hides_nothing(client, publisher, body, expect):
+    publisher.says("/a", body)
+    assert client(publisher.url + "/a", expect=expect).body == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html lang='en'>".encode("utf-16"),
+        b"\xef\xbb\xbf\n<!DOCTYPE HTML>",
+        b"<?xml version='1.0'?><!-- a --><!-- b -->\n<html xmlns='x'>",
+        b"<head><title>403</title></head>",
+        b"<!--a-->" * 400 + b"<html>",
+    ],
+)
+@pytest.mark.parametrize("expect", ["xml", "text"])
+def test_a_page_is_known_however_it_begins(client, publisher, body, expect):
+    publisher.says("/a", body)
+    with pytest.raises(SourceUnavailable, match="an HTML page"):
+        client(publisher.url + "/a", expect=expect)
+
+
+@pytest.fixture
+def dropped(settings, tmp_path, live):
+    """The user's own folder, and a client for each transport that can read it."""
+    folder = tmp_path / "drop"
+    (folder / "prices").mkdir(parents=True)
+    (folder / "prices" / "spot gold.csv").write_text("day,price\n")
+    (folder / "prices" / "empty.csv").write_text("")
+    (tmp_path / "outside.csv").write_text("secret\n")
+    (folder / "prices" / "link.csv").symlink_to(tmp_path / "outside.csv")
+    there = replace(settings, drop=folder, now="2026-07-25T00:00:00Z")
+    recorded = RecordedTransport(Recording(tmp_path, []), datetime(2026, 7, 25, tzinfo=UTC), drop=folder)
+    return [Client(LiveTransport(there, budget=Budget(tmp_path)), 1), Client(recorded, 1)]
+
+
+def test_a_file_of_the_users_own_answers_like_a_publisher(dropped):
+    for client in dropped:
+        answer = client("drop://prices/spot%20gold.csv", expect="text")
+        assert (answer.body, answer.origin) == (b"day,price\n", "live")
+        assert answer.fetched_at == datetime(2026, 7, 25, tzinfo=UTC)
+        assert answer.url == "drop://prices/spot%20gold.csv"
+        assert "last-modified" in answer.headers
+        assert client.seen == [answer]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("drop://prices/silver.csv", "no such file.*Put silver.csv there"),
+        ("drop://prices/empty.csv", "an empty body"),
+        ("drop://prices/", "leads out of the drop folder"),
+        ("drop://prices/../prices/a.csv", "leads out of the drop folder"),
+        ("drop://../outside.csv", "leads out of the drop folder"),
+        ("drop://prices/..%2F..%2Foutside.csv", "leads out of the drop folder"),
+        ("drop://prices/a%00b", "leads out of the drop folder"),
+        ("drop:///etc/passwd", "leads out of the drop folder"),
+        ("drop://prices/link.csv", "a link to elsewhere is not followed"),
+    ],
+)
+def test_a_file_that_is_not_the_users_own_is_not_read(dropped, url, words):
+    for client in dropped:
+        with pytest.raises(SourceUnavailable, match=words):
+            client(url, expect="text")
+
+
+def test_without_a_drop_folder_the_message_says_how_to_have_one(client):
+    with pytest.raises(
+        ConfigurationError, match=r"WAREHOUSE_DROP=<folder> into \.env, and a.csv into its sub-folder p"
+    ):
+        client("drop://p/a.csv", expect="text")
+
+
 def _spend(folder, requests, per_second):
     budget = Budget(folder)
     for _ in range(requests):
@@ -167,8 +313,25 @@ def test_threads_of_one_process_share_the_budget(tmp_path):
     assert time.monotonic() - started >= 1
 
 
+def test_requests_are_spread_over_the_second_and_fractions_count(tmp_path):
+    budget = Budget(tmp_path)
+    moments = []
+    for _ in range(4):
+        budget.wait("example.org", 12.5)
+        moments.append(time.monotonic())
+    assert min(b - a for a, b in pairwise(moments)) > 0.06
+
+
+@pytest.mark.parametrize("text", ["", "junk", "9999999999.5"])
+def test_a_budget_file_that_cannot_be_right_holds_nobody_up(tmp_path, text):
+    (tmp_path / "rate-example.org").write_text(text)
+    started = time.monotonic()
+    Budget(tmp_path).wait("example.org", 5)
+    assert time.monotonic() - started < 1
+
+
 @pytest.fixture
-def recording(tmp_path):
+def recorded(tmp_path):
     (tmp_path / "index.jsonl").write_text(
         '{"method": "GET", "url": "https://e.org/x?a=1&b=2", "status": 200, "headers": {}, '
         '"fetched_at": "2026-01-01T00:00:00Z", "body": "x1", "origin": "recorded"}\n'
@@ -182,25 +345,25 @@ def recording(tmp_path):
     return Recording.open(tmp_path)
 
 
-def test_a_recorded_answer_is_found_whatever_the_order_of_its_query(recording, an_instant):
-    client = Client(RecordedTransport(recording, an_instant), per_second=1)
+def test_a_recorded_answer_is_found_whatever_the_order_of_its_query(recorded, an_instant):
+    client = Client(RecordedTransport(recorded, an_instant), per_second=1)
     answer = client("https://e.org/x", expect="json", params={"b": "2", "a": "1"})
     assert (answer.body, answer.origin, answer.fetched_at.month) == (b"[2]", "reconstructed", 2)
 
 
-def test_the_newest_recording_not_after_the_clock_answers(recording, an_instant):
-    client = Client(RecordedTransport(recording, an_instant.replace(month=1)), per_second=1)
+def test_the_newest_recording_not_after_the_clock_answers(recorded, an_instant):
+    client = Client(RecordedTransport(recorded, an_instant.replace(month=1)), per_second=1)
     assert client("https://e.org/x?a=1&b=2", expect="json").body == b"[1]"
 
 
-def test_an_unrecorded_url_is_named(recording, an_instant):
-    client = Client(RecordedTransport(recording, an_instant), per_second=1)
+def test_an_unrecorded_url_is_named(recorded, an_instant):
+    client = Client(RecordedTransport(recorded, an_instant), per_second=1)
     with pytest.raises(NotRecorded, match=r"https://e\.org/y\?a=1"):
         client("https://e.org/y", expect="json", params={"a": "1"})
 
 
-def test_a_recorded_fault_is_a_fault(recording, an_instant):
-    client = Client(RecordedTransport(recording, an_instant), per_second=1)
+def test_a_recorded_fault_is_a_fault(recorded, an_instant):
+    client = Client(RecordedTransport(recorded, an_instant), per_second=1)
     with pytest.raises(SourceUnavailable, match="status 429"):
         client("https://e.org/limited", expect="json")
 

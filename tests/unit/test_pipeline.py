@@ -496,10 +496,10 @@ def test_the_second_builder_waits_for_the_first(settings, toy):
     assert outcome == ["nothing new"]
 
 
-def test_a_contract_that_changed_asks_for_a_replay(ingest, publisher, settings, monkeypatch):
+def test_a_contract_that_changed_asks_for_a_migration(ingest, publisher, settings, monkeypatch):
     publisher.says("/rates/all", A)
     ingest()
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("alter table raw.toy__rates rename column rate_pct to rate_bp")
-    with pytest.raises(ConfigurationError, match="drypowder replay"), loading.open_warehouse(settings):
+    with pytest.raises(ConfigurationError, match="drypowder migrate"), loading.open_warehouse(settings):
         pass

@@ -12,6 +12,13 @@ from warehouse.errors import ConfigurationError
 from warehouse.settings import PROJECT_ROOT, Settings
 
 
+def test_a_key_is_read_and_never_shown():
+    settings = Settings.from_environment({"WAREHOUSE_FRED_KEY": "s3cr3t", "WAREHOUSE_DROP": "mine"})
+    assert (settings.fred_key, settings.drop) == ("s3cr3t", Path("mine"))
+    assert "s3cr3t" not in repr(settings)
+    assert Settings.from_environment(settings.as_environment()) == settings
+
+
 def test_an_empty_variable_counts_as_absent():
     assert Settings.from_environment({"WAREHOUSE_HOME": " "}).home == Path("data")
 

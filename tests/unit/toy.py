@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from warehouse.contract import (
     Cadence,
     Column,
+    Due,
+    Estimate,
     KnownAt,
     Licence,
     Partition,
@@ -108,13 +110,18 @@ def toy_source(url: str, keys: tuple[str, ...] = ("all",)) -> Source:
             Column(name="day", type="DATE", required=True, description="Day of the rate."),
             Column(name="rate_pct", type="DECIMAL(9, 4)", unit="percent", description="The rate."),
         ),
-        cadence=Cadence(cron="0 9 * * *", stale_after_days=5),
-        licence=Licence(name="Public domain", url=url, redistributable=True),
+        cadence=Cadence(
+            cron="0 9 * * *",
+            stale_after_days=5,
+            due=Due(every="day", calendar="always", at="16:00", not_due="A day is due at four in the afternoon."),
+        ),
+        licence=Licence(name="Public domain", url=url, redistribution="free", attribution="Toy."),
         known_at=KnownAt(
             sql="new_york(day, time '16:00')", pit_quality="'dated'", description="The same day at 16:00 New York."
         ),
         partitions=lambda _: [partition(key) for key in keys],
         extract=_extract,
+        estimate=Estimate(requests=1, rows=1, megabytes=0.001),
         about=("day", "day"),
     )
     return Source(code="toy", title="Toy", homepage=url, tables=(table,), requests_per_second=1000)

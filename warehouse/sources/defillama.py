@@ -1,25 +1,30 @@
-"""DefiLlama: daily prices of crypto coins, closes only, gathered from exchanges and aggregators."""
+"""DefiLlama: daily closes of crypto coins, and the stablecoins in circulation, gathered from many places."""
 
 from __future__ import annotations
 
-import json
+import re
 from calendar import isleap
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from warehouse import wire
 from warehouse.contract import (
     Cadence,
     Column,
+    Due,
+    Estimate,
     KnownAt,
     Licence,
     Partition,
+    RowRule,
     Source,
     Table,
     year_closes_at,
 )
 from warehouse.errors import ContractViolation
+from warehouse.sources.binance.bars import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,41 +36,52 @@ COINS = ("coingecko:bitcoin", "coingecko:ethereum")
 FIRST_YEAR = 2017
 NEAR = timedelta(hours=6)
 """How far from midnight a point may lie and still be that day's close."""
+_FRACTION = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,40}([eE][-+]?[0-9]{1,2})?|[eE]-[0-9]{1,2})")
+
+STABLECOINS_URL = "https://stablecoins.llama.fi/stablecoincharts/all"
+STABLE_AFTER = timedelta(days=1, hours=1)
+"""How long after a UTC day begins its figures stand still: an hour after it ends."""
+TOTALS = {
+    "totalCirculating": "circulating",
+    "totalCirculatingUSD": "circulating_usd",
+    "totalMintedUSD": "minted_usd",
+    "totalBridgedToUSD": "bridged_to_usd",
+    "totalUnreleased": "unreleased",
+}
+"""The publisher's totals, each an object by peg, and our columns."""
 
 
 def extract(response: Response) -> Iterator[Row]:
     """Yield one close per coin and finished UTC day: the point nearest to the midnight that ends it."""
-    for coin_id, coin in _coins(response).items():
-        nearest: dict[datetime, tuple[timedelta, int, Row]] = {}
-        for point in coin["prices"]:
-            at = datetime.fromtimestamp(point["timestamp"], UTC)
-            midnight = (at + timedelta(hours=12)).replace(hour=0, minute=0, second=0, microsecond=0)
-            distance = abs(at - midnight)
-            unfinished = max(at, midnight) > response.fetched_at
-            if distance > NEAR or unfinished:
-                continue
-            row = {
-                "coin_id": coin_id,
-                "symbol": coin["symbol"],
-                "close_date": (midnight - timedelta(days=1)).date().isoformat(),
-                "price_at": at.isoformat(),
-                "price_usd": _text(point["price"]),
-                "confidence": _text(coin["confidence"]),
-            }
-            rank = (distance, point["timestamp"], row)
-            if midnight not in nearest or rank[:2] < nearest[midnight][:2]:
-                nearest[midnight] = rank
-        for midnight in sorted(nearest):
-            yield nearest[midnight][2]
-
-
-def _coins(response: Response) -> dict[str, dict[str, Any]]:
-    """Return the coins of a body of the promised shape."""
     asked = response.url.split("?", maxsplit=1)[0].removeprefix(URL).replace("%3A", ":")
-    try:
-        body = json.loads(response.body, parse_float=Decimal)
-    except ValueError as error:
-        raise ContractViolation(f"{response.url} is not JSON", expected="JSON", got=str(error)) from error
+    coin = _coin(response, asked)
+    nearest: dict[datetime, tuple[timedelta, datetime, Row]] = {}
+    for number, point in enumerate(coin["prices"]):
+        where = f"{response.url}, prices[{number}]"
+        _compare(point, {"timestamp", "price"}, set(), where)
+        at = instant(point["timestamp"], f"{where}.timestamp", 10)
+        midnight = (at + timedelta(hours=12)).replace(hour=0, minute=0, second=0, microsecond=0)
+        distance = abs(at - midnight)
+        unfinished = max(at, midnight) > response.fetched_at
+        if distance > NEAR or unfinished:
+            continue
+        row = {
+            "coin_id": asked,
+            "symbol": wire.scalar(coin["symbol"], f"{response.url}, symbol"),
+            "close_date": (midnight - timedelta(days=1)).date().isoformat(),
+            "price_at": at.isoformat(),
+            "price_usd": _rounded(wire.scalar(point["price"], f"{where}.price")),
+            "confidence": _rounded(wire.scalar(coin["confidence"], f"{response.url}, confidence")),
+        }
+        if midnight not in nearest or (distance, at) < nearest[midnight][:2]:
+            nearest[midnight] = (distance, at, row)
+    for midnight in sorted(nearest):
+        yield nearest[midnight][2]
+
+
+def _coin(response: Response, asked: str) -> dict[str, Any]:
+    """Return the one coin of a body of the promised shape."""
+    body = wire.parse_json(response)
     coins = body.get("coins") if isinstance(body, dict) else None
     if not isinstance(coins, dict) or set(coins) != {asked}:
         raise ContractViolation(
@@ -73,23 +89,16 @@ def _coins(response: Response) -> dict[str, dict[str, Any]]:
             expected=f"{{'coins': {{{asked!r}: ...}}}}",
             got=repr(sorted(coins) if isinstance(coins, dict) else body)[:80],
         )
-    _compare(coins[asked], {"symbol", "confidence", "prices"}, {"decimals"}, f"{response.url}, {asked}")
-    prices = coins[asked]["prices"]
-    if not isinstance(prices, list):
-        raise ContractViolation(f"{response.url}, prices", expected="a list", got=type(prices).__name__)
-    for number, point in enumerate(prices):
-        where = f"{response.url}, prices[{number}]"
-        _compare(point, {"timestamp", "price"}, set(), where)
-        if type(point["timestamp"]) is not int:
-            raise ContractViolation(
-                f"{where}.timestamp", expected="whole seconds since 1970", got=repr(point["timestamp"])
-            )
-    return coins
+    coin = coins[asked]
+    _compare(coin, {"symbol", "confidence", "prices"}, {"decimals"}, f"{response.url}, {asked}")
+    if not isinstance(coin["prices"], list):
+        raise ContractViolation(f"{response.url}, prices", expected="a list", got=type(coin["prices"]).__name__)
+    return dict(coin)
 
 
-def _text(number: object) -> object:
-    """Return a fraction as text of at most eight decimals: the wire carries the noise of binary floats."""
-    return f"{number:.8f}" if isinstance(number, Decimal) else number
+def _rounded(number: str | None) -> str | None:
+    """Return a fraction with at most eight decimals: the wire carries the noise of binary floats."""
+    return f"{Decimal(number):.8f}" if number and _FRACTION.fullmatch(number) else number
 
 
 def _compare(given: object, required: set[str], optional: set[str], where: str) -> None:
@@ -120,12 +129,20 @@ def partitions(now: datetime) -> list[Partition]:
         Partition(
             key=f"{coin.partition(':')[2]}-{year}",
             fetch=partial(fetch, coin=coin, year=year),
+            period=(date(year, 1, 1), date(year, 12, 31)),
             closes_at=year_closes_at(year),
         )
         for coin in COINS
         for year in range(FIRST_YEAR, now.year + 1)
     ]
 
+
+LICENCE = Licence(
+    name="No formal licence; free API, attribution to DefiLlama",
+    url="https://defillama.com/terms",
+    redistribution="attribution",
+    attribution="Source: DefiLlama, https://defillama.com.",
+)
 
 COIN_PRICES = Table(
     name="coin_prices",
@@ -160,23 +177,149 @@ COIN_PRICES = Table(
             description="How sure the source is of its price, 0 to 1. Null where it does not say.",
         ),
     ),
-    cadence=Cadence(cron="0 2 * * *", timezone="UTC", stale_after_days=3),
-    licence=Licence(
-        name="No formal licence; free API, attribution to DefiLlama",
-        url="https://defillama.com/terms",
-        redistributable=True,
+    cadence=Cadence(
+        cron="0 2 * * *",
+        timezone="UTC",
+        stale_after_days=3,
+        due=Due(
+            every="day",
+            calendar="always",
+            lag_days=1,
+            at="01:00",
+            not_due="The market never closes: a day is due an hour after it ended in UTC.",
+        ),
     ),
+    licence=LICENCE,
     known_at=KnownAt(sql="price_at", pit_quality="'exact'", description="The instant of the price itself."),
     partitions=partitions,
     extract=extract,
+    estimate=Estimate(requests=1, rows=366, megabytes=0.02),
     about=("close_date", "close_date"),
     proven="documented",
 )
 
+
+# ----------------------------------------------------------------------------------------------------- stablecoins
+
+
+def extract_stablecoins(response: Response) -> Iterator[Row]:
+    """Yield one row per day that stands still and peg that it names; a peg that it does not name is no nought."""
+    days = wire.parse_json(response)
+    if not isinstance(days, list):
+        raise ContractViolation(f"{response.url} holds no list", expected="a list of days", got=repr(days)[:80])
+    for number, entry in enumerate(days):
+        where = f"{response.url}, day {number}"
+        begins = instant(wire.member(entry, "date", where=where), f"{where}, date", 10)
+        _compare(entry, {"date", "totalCirculating", "totalCirculatingUSD"}, set(TOTALS), where)
+        if begins + STABLE_AFTER > response.fetched_at:
+            continue
+        totals = {
+            column: wire.flat(entry[field], f"{where}, {field}") if field in entry else {}
+            for field, column in TOTALS.items()
+        }
+        for peg in sorted(set().union(*totals.values())):
+            yield {
+                "observation_date": begins.date().isoformat(),
+                "peg_type": peg,
+                **{column: by_peg.get(peg) for column, by_peg in totals.items()},
+            }
+
+
+def fetch_stablecoins(get: Get) -> Iterator[Response]:
+    """Ask for the whole history."""
+    yield get(STABLECOINS_URL, expect="json")
+
+
+def stablecoin_partitions(_: datetime) -> list[Partition]:
+    """Name the one history."""
+    return [Partition(key="all", fetch=fetch_stablecoins)]
+
+
+STABLECOINS = Table(
+    name="stablecoins",
+    description="Stablecoins in circulation on all chains at the end of a UTC day, by what they are pegged to. Coins "
+    "pegged to dollars are the rows 'peggedUSD'; the other pegs are no part of them.",
+    grain=("observation_date", "peg_type"),
+    columns=(
+        Column(name="observation_date", type="DATE", required=True, description="UTC day. It lands once it is over."),
+        Column(
+            name="peg_type",
+            type="VARCHAR",
+            required=True,
+            description="What the coins are pegged to, in the publisher's words: 'peggedUSD', 'peggedEUR' and others.",
+        ),
+        Column(
+            name="circulating",
+            type="DOUBLE",
+            unit="units of the peg",
+            description="Coins in circulation, counted in what they are pegged to. Null where the day does not say.",
+        ),
+        Column(
+            name="circulating_usd",
+            type="DOUBLE",
+            unit="USD",
+            description="Coins in circulation at their market price, in US dollars. Null where the day does not say.",
+        ),
+        Column(
+            name="minted_usd",
+            type="DOUBLE",
+            unit="USD",
+            description="Coins in circulation on the chain that they were issued on, in US dollars. Null where the day "
+            "does not say.",
+        ),
+        Column(
+            name="bridged_to_usd",
+            type="DOUBLE",
+            unit="USD",
+            description="Coins that a bridge brought to another chain, in US dollars. They are counted where they came "
+            "from as well. Null where the day does not say.",
+        ),
+        Column(
+            name="unreleased",
+            type="DOUBLE",
+            unit="units of the peg",
+            description="Coins issued and not released, counted in what they are pegged to. Null where the day does "
+            "not say.",
+        ),
+    ),
+    cadence=Cadence(
+        cron="0 2 * * *",
+        timezone="UTC",
+        stale_after_days=3,
+        due=Due(
+            every="day",
+            calendar="always",
+            lag_days=1,
+            at="01:00",
+            not_due="A day's figures move until an hour after it ended in UTC.",
+        ),
+    ),
+    licence=LICENCE,
+    known_at=KnownAt(
+        sql="((observation_date + 1)::timestamp + interval 1 hour) at time zone 'UTC'",
+        pit_quality="case when fetched_at < ((observation_date + 5)::timestamp at time zone 'UTC') "
+        "then 'self_vintage' else 'current_vintage' end",
+        description="The end of the day and an hour, when its figures stand still. The publisher rewrites history when "
+        "it mends how it counts a coin, so what was fetched four days later or more is what history says by now.",
+    ),
+    partitions=stablecoin_partitions,
+    extract=extract_stablecoins,
+    estimate=Estimate(requests=1, rows=25_000, megabytes=3),
+    about=("observation_date", "observation_date"),
+    proven="documented",
+    rules=(
+        RowRule(
+            name="amounts_are_not_negative",
+            holds="circulating >= 0 and circulating_usd >= 0",
+            because="Coins circulate or they do not.",
+        ),
+    ),
+)
+
 SOURCE = Source(
     code="defillama",
-    title="DefiLlama coin prices",
+    title="DefiLlama coin prices and stablecoins",
     homepage="https://defillama.com/",
-    tables=(COIN_PRICES,),
+    tables=(COIN_PRICES, STABLECOINS),
     requests_per_second=1,
 )

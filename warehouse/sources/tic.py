@@ -1,4 +1,4 @@
-"""Treasury International Capital: who abroad holds US Treasuries, by month since 2000, as one text table."""
+"""Treasury International Capital: who abroad holds US Treasuries, by month, as three text tables."""
 
 from __future__ import annotations
 
@@ -6,59 +6,57 @@ import csv
 import re
 from calendar import monthrange
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
-from warehouse.contract import Cadence, Column, KnownAt, Licence, Partition, Source, Table
+from warehouse.contract import (
+    Cadence,
+    Column,
+    Due,
+    Estimate,
+    KnownAt,
+    Licence,
+    Partition,
+    RowRule,
+    Source,
+    Table,
+    UnitCheck,
+)
 from warehouse.errors import ContractViolation
+from warehouse.wire import csv_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from warehouse.contract import Get, Response, Row
 
-URL = "https://ticdata.treasury.gov/resource-center/data-chart-center/tic/Documents/mfhhis01.txt"
+DOCUMENTS = "https://ticdata.treasury.gov/resource-center/data-chart-center/tic/Documents/"
+URL = f"{DOCUMENTS}mfhhis01.txt"
+RECENT_URL = f"{DOCUMENTS}slt_table5.txt"
+HOLDINGS_URL = f"{DOCUMENTS}slt_table3.txt"
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 MEMO_PARENT = "For. Official"
-MISSING = {"", "n.a.", "--", "*", "null", "."}
+MISSING = frozenset({"", "n.a.", "--", "*", "null", "."})
 """A star means less than 50 million dollars, which at one decimal of a billion is not known."""
 
-_FOOTNOTE = re.compile(r"\s+\d+/$")
-
-RELEASES = (
-    ("2025-11-30", "2026-01-15"),
-    ("2025-12-31", "2026-02-18"),
-    ("2026-01-31", "2026-03-18"),
-    ("2026-02-28", "2026-04-15"),
-    ("2026-03-31", "2026-05-18"),
-    ("2026-04-30", "2026-06-18"),
-    ("2026-05-31", "2026-07-14"),
-    ("2026-06-30", "2026-08-17"),
-    ("2026-07-31", "2026-09-16"),
-    ("2026-08-31", "2026-10-16"),
-    ("2026-09-30", "2026-11-18"),
-    ("2026-10-31", "2026-12-15"),
-)
-"""The publisher's calendar: the month end, and the day it is first published."""
-
-
-def _released(dates: Sequence[tuple[str, str]]) -> str:
-    cases = " ".join(f"when date '{month}' then date '{day}'" for month, day in dates)
-    return f"case month_end {cases} end"
-
-
-_NEXT = tuple((month, RELEASES[n + 1][1]) for n, (month, _) in enumerate(RELEASES[:-1]))
+_FOOTNOTE = re.compile(r"\s+[0-9]+/$")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+_YEAR_MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
 
 
 def extract(response: Response) -> Iterator[Row]:
     """Yield every holder, month and survey basis of the yearly blocks; titles and footnotes are passed over."""
-    lines = [[f.strip() for f in line] for line in csv.reader(response.text().splitlines(), delimiter="\t")]
+    try:
+        lines = [[f.strip() for f in line] for line in csv.reader(response.text().splitlines(), delimiter="\t")]
+    except csv.Error as error:
+        raise ContractViolation(f"{response.url} is no table", expected="lines with tabs", got=str(error)) from error
     blocks = [n for n, line in enumerate(lines) if line and line[0] == "Country"]
-    if not blocks:
+    if not blocks or blocks[0] == 0:
         raise ContractViolation(
             f"{response.url} holds no table of holders",
-            expected="lines that start with 'Country' and carry years",
+            expected="lines that start with 'Country' and carry years, under lines of months",
             got=repr(response.text()[:60]),
         )
     for start, end in zip(blocks, [*blocks[1:], len(lines)], strict=True):
@@ -96,7 +94,7 @@ def _block(lines: list[list[str]], start: int, end: int, url: str) -> Iterator[R
                 "month_end": month_end,
                 "survey_basis": basis,
                 "is_memo": memo,
-                "holdings_usd_bn": None if value in MISSING else value,
+                "holdings_usd_bn": value,
             }
     if totals != 1 or not memo_lines:
         raise ContractViolation(
@@ -112,33 +110,106 @@ def _columns(months: list[str], years: list[str], where: str) -> list[tuple[str,
     for month, year in zip(months[1:], years[1:], strict=False):
         if not month and not year:
             continue
-        if month not in MONTHS or not re.fullmatch(r"\d{4}", year):
+        if month not in MONTHS or not _YEAR.fullmatch(year):
             raise ContractViolation(
                 f"{where}: a column's header is not a month over a year",
                 expected="such as 'Dec' over '2025'",
                 got=f"{month!r} over {year!r}",
             )
-        number = MONTHS.index(month) + 1
-        end = date(int(year), number, monthrange(int(year), number)[1]).isoformat()
+        end = _month_end(int(year), MONTHS.index(month) + 1)
         seen = [e for e, _ in columns].count(end)
         columns.append((end, "superseded" if seen else "current"))
     return columns
 
 
-def fetch(get: Get) -> Iterator[Response]:
-    """Ask for the whole file."""
-    yield get(URL, expect="text")
+def _month_end(year: int, month: int) -> str:
+    return date(year, month, monthrange(year, month)[1]).isoformat()
 
 
-def partitions(_: datetime) -> list[Partition]:
+def _end_of(year_month: str | None, where: str) -> str:
+    """Return the last day of a month given as '2026-07'."""
+    if year_month is None or not _YEAR_MONTH.fullmatch(year_month):
+        raise ContractViolation(f"{where} is no month", expected="such as '2026-07'", got=repr(year_month))
+    return _month_end(int(year_month[:4]), int(year_month[5:]))
+
+
+def _is_notes(fields: list[str]) -> bool:
+    return fields[0].startswith("Notes")
+
+
+def extract_recent(response: Response) -> Iterator[Row]:
+    """Yield every holder and month of the table of the last 13 months, which stand side by side."""
+    totals = 0
+    for record in csv_records(response, delimiter="\t", header=lambda f: f[:1] == ["Country"], until=_is_notes):
+        holder = _FOOTNOTE.sub("", record.pop("Country") or "")
+        totals += holder == "Grand Total"
+        for month, value in record.items():
+            yield {
+                "holder_name": holder,
+                "month_end": _end_of(month, f"{response.url}: the header"),
+                "is_memo": holder.lower().startswith("of which"),
+                "holdings_usd_bn": value,
+            }
+    if totals != 1:
+        raise ContractViolation(f"{response.url} is cut", expected="one 'Grand Total'", got=f"{totals} of them")
+
+
+def extract_holdings(response: Response) -> Iterator[Row]:
+    """Yield every country and month of the long table, under the names of its machine-readable header."""
+    for number, record in enumerate(
+        csv_records(response, delimiter="\t", header=lambda f: f[:2] == ["country", "country_code"], until=_is_notes),
+        1,
+    ):
+        if "date" in record:  # a header without it is the contract's to refuse
+            record["date"] = _end_of(record["date"], f"{response.url}, row {number}: the date")
+        yield record
+
+
+def fetch(get: Get, url: str = URL) -> Iterator[Response]:
+    """Ask for a whole file."""
+    yield get(url, expect="text")
+
+
+def partitions(_: datetime, url: str = URL) -> list[Partition]:
     """Name the one file."""
-    return [Partition(key="all", fetch=fetch)]
+    return [Partition(key="all", fetch=partial(fetch, url=url))]
 
+
+LICENCE = Licence(
+    name="Work of the US government",
+    url="https://home.treasury.gov/data/treasury-international-capital-tic-system",
+    redistribution="free",
+    attribution="Source: US Department of the Treasury, Treasury International Capital system.",
+)
+
+KNOWN_AT = KnownAt(
+    sql="new_york(coalesce(scheduled_release('tic', month_end), month_end + 50), time '16:00')",
+    pit_quality="case when fetched_at < new_york(scheduled_release('tic', last_day(month_end + interval 1 month)), "
+    "time '16:00') then 'dated' else 'current_vintage' end",
+    description="The calendar's release of the month, 16:00 New York; else 50 days after month end. Figures are "
+    "revised for years, so only those fetched before the next release are 'dated'.",
+)
+
+MONTHLY = Cadence(
+    cron="30 16 14-20 * *",
+    stale_after_days=85,
+    due=Due(
+        every="month",
+        calendar="always",
+        lag_days=50,
+        at="16:00",
+        grace_hours=24 * 7,
+        schedule="tic",
+        not_due="A month is published in the middle of the second month after it, by a calendar; not in a shutdown.",
+    ),
+)
+
+MONTH_END = Column(name="month_end", type="DATE", required=True, description="Last day of the month held at.")
 
 MAJOR_FOREIGN_HOLDERS = Table(
     name="major_foreign_holders",
-    description="Treasury securities held by residents of one foreign country or group at the end of a month. Custody "
-    "geography: the custodian's country, which need not be the owner's.",
+    description="Treasury securities held by residents of one foreign country or group at the end of a month, whole "
+    "years since 2000. Custody geography: the custodian's country, which need not be the owner's.",
     grain=("holder_name", "month_end", "survey_basis"),
     columns=(
         Column(
@@ -149,7 +220,7 @@ MAJOR_FOREIGN_HOLDERS = Table(
             "'Grand Total' close the list; memo lines are 'For. Official' and its parts, "
             "'For. Official: Treasury Bills' and 'For. Official: T-Bonds & Notes'.",
         ),
-        Column(name="month_end", type="DATE", required=True, description="Last day of the month held at."),
+        MONTH_END,
         Column(
             name="survey_basis",
             type="VARCHAR",
@@ -172,21 +243,137 @@ MAJOR_FOREIGN_HOLDERS = Table(
             "-- or * (under 50 million).",
         ),
     ),
-    cadence=Cadence(cron="30 16 15-20 * *", stale_after_days=460),
-    licence=Licence(
-        name="Work of the US government",
-        url="https://home.treasury.gov/data/treasury-international-capital-tic-system",
-        redistributable=True,
+    cadence=Cadence(
+        cron="30 16 15-20 * *",
+        stale_after_days=460,
+        due=Due(
+            every="year",
+            lag_days=50,
+            at="16:00",
+            grace_hours=24 * 30,
+            schedule="tic",
+            not_due="The file of whole years grows once a year, with the release of December in February.",
+        ),
     ),
-    known_at=KnownAt(
-        sql=f"new_york(coalesce({_released(RELEASES)}, month_end + 50), time '16:00')",
-        pit_quality=f"case when fetched_at < new_york({_released(_NEXT)}, time '16:00') "
-        "then 'dated' else 'current_vintage' end",
-        description="The calendar's release of the month, 16:00 New York; else 50 days after month end. Figures are "
-        "revised for years, so only those fetched before the next release are 'dated'.",
-    ),
+    licence=LICENCE,
+    known_at=KNOWN_AT,
     partitions=partitions,
     extract=extract,
+    nulls=MISSING,
+    estimate=Estimate(requests=1, rows=13_000, megabytes=0.1),
+    about=("month_end", "month_end"),
+)
+
+RECENT_FOREIGN_HOLDERS = Table(
+    name="recent_foreign_holders",
+    description="Treasury securities held by residents of one foreign country or group at the end of one of the last "
+    "13 months. It carries the file of whole years on to today; both say the same of the months that they share.",
+    grain=("holder_name", "month_end"),
+    columns=(
+        Column(
+            name="holder_name",
+            type="VARCHAR",
+            required=True,
+            description="Country or group as the publisher writes it, without footnote marks. Some twenty countries, "
+            "'All Other' and 'Grand Total', then the memo lines 'Of Which: Foreign Official' and its two parts.",
+        ),
+        MONTH_END,
+        MAJOR_FOREIGN_HOLDERS.column("is_memo"),
+        MAJOR_FOREIGN_HOLDERS.column("holdings_usd_bn"),
+    ),
+    cadence=MONTHLY,
+    licence=LICENCE,
+    known_at=KNOWN_AT,
+    partitions=partial(partitions, url=RECENT_URL),
+    extract=extract_recent,
+    nulls=MISSING,
+    # A window of 13 months: what leaves it, or the list of largest holders, was not withdrawn.
+    is_snapshot=False,
+    units=(
+        UnitCheck(
+            column="holdings_usd_bn",
+            holds="max(holdings_usd_bn) between 1000 and 100000",
+            because="The grand total is some 9,300 billion; table 3 of the same release is in millions.",
+        ),
+    ),
+    proven="documented",
+    estimate=Estimate(requests=1, rows=350, megabytes=0.01),
+    about=("month_end", "month_end"),
+)
+
+
+def _usd_mn(name: str, field: str, description: str) -> Column:
+    return Column(name=name, field=field, type="DECIMAL(14, 2)", unit="USD million", description=description)
+
+
+_FLOW = "Positive: foreign residents bought more than they sold. Null before February 2023, and where not published."
+
+FOREIGN_HOLDINGS = Table(
+    name="foreign_holdings",
+    description="Treasury securities held by residents of one foreign country at the end of a month, what they bought "
+    "and sold in it, and what prices did to their long-term holdings. Every country since 2020, with the totals of "
+    "regions. Custody geography: the custodian's country, which need not be the owner's.",
+    grain=("country_code", "month_end"),
+    columns=(
+        Column(
+            name="country_code",
+            type="VARCHAR",
+            required=True,
+            description="The publisher's code of a country or aggregate. 99996 is the grand total, 99990 foreign "
+            "official and 99991 other holders, 79995 international organisations.",
+        ),
+        Column(name="month_end", field="date", type="DATE", required=True, description="Last day of the month."),
+        Column(
+            name="holder_name",
+            field="country",
+            type="VARCHAR",
+            required=True,
+            is_versioned=False,
+            description="Country or group as the publisher writes it. Its code identifies it, whatever it is called.",
+        ),
+        _usd_mn("holdings_usd_mn", "for_treas_pos", "All Treasury securities held. Null where not published."),
+        _usd_mn("net_purchases_usd_mn", "for_treas_net", f"Net sales of them by US residents to foreigners. {_FLOW}"),
+        _usd_mn(
+            "long_term_holdings_usd_mn",
+            "for_lt_treas_pos",
+            "Notes and bonds held, at market value. Null where not published.",
+        ),
+        _usd_mn(
+            "long_term_net_purchases_usd_mn", "for_lt_treas_net", f"Net sales of notes and bonds to foreigners. {_FLOW}"
+        ),
+        _usd_mn(
+            "long_term_valuation_change_usd_mn",
+            "for_lt_treas_valchg",
+            "Change of the long-term holdings by price alone. Positive: prices rose. Null before February 2023, and "
+            "where not published.",
+        ),
+        _usd_mn(
+            "short_term_holdings_usd_mn", "for_st_treas_pos", "Bills held, at face value. Null where not published."
+        ),
+        _usd_mn("short_term_net_purchases_usd_mn", "for_st_treas_net", f"Net sales of bills to foreigners. {_FLOW}"),
+    ),
+    cadence=MONTHLY,
+    licence=LICENCE,
+    known_at=KNOWN_AT,
+    partitions=partial(partitions, url=HOLDINGS_URL),
+    extract=extract_holdings,
+    nulls=MISSING,
+    units=(
+        UnitCheck(
+            column="holdings_usd_mn",
+            holds="max(holdings_usd_mn) filter (country_code = '99996') between 1e6 and 1e8",
+            because="The grand total is some 9.3 million millions; table 5 of the same release is in billions.",
+        ),
+    ),
+    rules=(
+        RowRule(
+            name="terms_sum_to_total",
+            holds="abs(long_term_holdings_usd_mn + short_term_holdings_usd_mn - holdings_usd_mn) <= 1",
+            because="Long-term and short-term holdings make up the total, but for rounding to a million.",
+        ),
+    ),
+    proven="documented",
+    estimate=Estimate(requests=1, rows=7_000, megabytes=0.6),
     about=("month_end", "month_end"),
 )
 
@@ -194,6 +381,6 @@ SOURCE = Source(
     code="tic",
     title="Treasury International Capital system",
     homepage="https://home.treasury.gov/data/treasury-international-capital-tic-system",
-    tables=(MAJOR_FOREIGN_HOLDERS,),
+    tables=(MAJOR_FOREIGN_HOLDERS, RECENT_FOREIGN_HOLDERS, FOREIGN_HOLDINGS),
     requests_per_second=1,
 )

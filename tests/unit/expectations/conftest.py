@@ -33,13 +33,13 @@ class WarehouseFile:
         """Create the incoming and raw tables of these contracts."""
         stamps = ", ".join(f"{name} {'timestamptz' if name == 'fetched_at' else 'varchar'}" for name in STAMPS)
         kept = ", ".join(f"{c.name} {c.type}" for c in BOOKKEEPING)
-        self.run("create schema if not exists incoming", "create schema if not exists raw")
+        statements = ["create schema if not exists incoming", "create schema if not exists raw"]
         for source, table in pairs:
             columns = ", ".join(f"{c.name} {c.type}" for c in table.columns)
             name = f"{source.code}__{table.name}"
-            self.run(
-                f"create table incoming.{name} ({columns}, {stamps})", f"create table raw.{name} ({columns}, {kept})"
-            )
+            statements.append(f"create table incoming.{name} ({columns}, {stamps})")
+            statements.append(f"create table raw.{name} ({columns}, {kept})")
+        self.run(*statements)
 
     def fill(self, name, select, **stamps):
         """Insert the rows of a SELECT into `incoming.<name>`, stamped."""

@@ -90,12 +90,22 @@ def test_a_period_that_ends_before_it_starts_fails(warehouse_file):
 def test_a_history_that_lost_more_than_one_in_a_hundred_stops(toy_file, lost, stops):
     toy_file.fill("toy__rates", DAYS)
     toy_file.promote("toy__rates")
-    toy_file.run(f"delete from incoming.toy__rates where day < date '2026-01-01' + {lost}")
+    toy_file.run(f"delete from incoming.toy__rates where day > '2026-01-01' and day < date '2026-01-02' + {lost}")
     found = failed(toy_file)
     assert set(found) == ({"history_not_shrunken"} if stops else set())
     if stops:
         assert found["history_not_shrunken"].severity == "critical"
         assert f"known_count=100, lacking_count={lost}" in found["history_not_shrunken"].detail
+
+
+@pytest.mark.parametrize(("lost", "said"), [(0, False), (4, False), (5, True), (60, True)])
+def test_a_past_that_the_publisher_cut_off_is_said_and_does_not_stop(toy_file, lost, said):
+    toy_file.fill("toy__rates", DAYS)
+    toy_file.promote("toy__rates")
+    toy_file.run(f"delete from incoming.toy__rates where day < date '2026-01-01' + {lost}")
+    found = failed(toy_file)
+    assert set(found) == ({"history_not_truncated"} if said else set())
+    assert all(finding.severity == "warning" for finding in found.values())
 
 
 def test_a_shrunken_fetch_stops_even_when_a_whole_one_follows(toy_file):

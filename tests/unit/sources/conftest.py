@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
+import duckdb
 import pytest
 
-from warehouse.contract import Response
+from warehouse import landing
+from warehouse.archive import Fetch
+from warehouse.contract import Expect, Response
 from warehouse.errors import SourceUnavailable
 from warehouse.recording import canonical_url
+from warehouse.settings import Settings
+from warehouse.sources import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,15 +47,24 @@ def fixture() -> Callable[[str], bytes]:
 class Network:
     """Answers from a dictionary of host or URL prefixes; what it has not is unavailable."""
 
-    def __init__(self, answers: Mapping[str, str]) -> None:
+    def __init__(self, answers: Mapping[str, str | bytes]) -> None:
         self.answers = answers
         self.asked: list[str] = []
         self.fallbacks: list[str] = []
 
     def __call__(
-        self, url: str, /, *, expect: str, params: Mapping[str, str] | None = None, is_fallback: bool = False
+        self,
+        url: str,
+        /,
+        *,
+        expect: str,
+        params: Mapping[str, str] | None = None,
+        is_fallback: bool = False,
+        accept: str | None = None,  # noqa: ARG002  (the client's business)
+        credential: str | None = None,  # noqa: ARG002
+        throttled: Callable[[bytes], bool] | None = None,  # noqa: ARG002
     ) -> Response:
-        assert expect in {"json", "text"}
+        assert expect in get_args(Expect)
         full = canonical_url(url, params)
         self.asked.append(full)
         if is_fallback:
@@ -65,3 +79,22 @@ class Network:
 def network() -> type[Network]:
     """Make a network of given answers."""
     return Network
+
+
+@pytest.fixture
+def land_bodies(tmp_path: Path) -> Callable[..., tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Land bodies, given by URL, as one fetch of a table; return its rows and what went to quarantine."""
+
+    def land(code: str, name: str, bodies: Mapping[str, bytes | str], fetched_at: datetime = FETCHED_AT):
+        _, table = find(code, name)
+        responses = [response_of(url, body, fetched_at) for url, body in bodies.items()]
+        fetch = Fetch.of(code, name, "test", table.licence.name, responses)
+        landed = landing.land(Settings(home=tmp_path / "home"), table, fetch, responses)
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            rows = connection.execute("select * from read_parquet(?)", [str(landed.path)]).to_arrow_table()
+            aside = landing.quarantine_path(landed.path)
+            bad = [] if not aside.exists() else duckdb.read_parquet(str(aside)).to_arrow_table().to_pylist()
+        return rows.to_pylist(), bad
+
+    return land

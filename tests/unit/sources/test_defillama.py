@@ -1,7 +1,12 @@
+"""The bodies are made from documentation; nothing of either table was recorded."""
+
 import json
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from warehouse.errors import ContractViolation
 from warehouse.recording import canonical_url
@@ -63,7 +68,7 @@ def test_what_holds_another_coin_or_none_is_refused(answer, body, words):
         (lambda c: c.pop("symbol"), r"missing \['symbol'\]"),
         (lambda c: c.update(prices={}), "expected a list; got dict"),
         (lambda c: c["prices"][1].pop("price"), r"prices\[1\] .*missing \['price'\]"),
-        (lambda c: c["prices"][0].update(timestamp="now"), "expected whole seconds since 1970; got 'now'"),
+        (lambda c: c["prices"][0].update(timestamp="now"), "timestamp: a time; expected 10 digits; got 'now'"),
     ],
 )
 def test_a_chart_that_breaks_its_promise_is_refused_by_the_name_of_what_is_wrong(fixture, answer, change, words):
@@ -86,3 +91,105 @@ def test_a_partition_is_a_coin_and_a_year():
     partitions = {p.key: p.closes_at for p in defillama.partitions(datetime(2026, 7, 25, tzinfo=UTC))}
     assert partitions["bitcoin-2025"] == datetime(2026, 2, 1, tzinfo=UTC)
     assert "ethereum-2026" in partitions
+
+
+# ----------------------------------------------------------------------------------------------------- stablecoins
+
+STABLE = "defillama/stablecoins.json"
+
+
+def landed(land_bodies, fixture, fetched_at):
+    rows, bad = land_bodies("defillama", "stablecoins", {defillama.STABLECOINS_URL: fixture(STABLE)}, fetched_at)
+    assert not bad
+    return {(r["observation_date"], r["peg_type"]): r for r in rows}
+
+
+def test_a_day_lands_once_it_stands_still_an_hour_after_it_ended(fixture, land_bodies):
+    before = landed(land_bodies, fixture, datetime(2026, 2, 5, 0, 59, 59, tzinfo=UTC))
+    after = landed(land_bodies, fixture, datetime(2026, 2, 5, 1, tzinfo=UTC))
+    assert {day for day, _ in before} == {date(2017, 11, 29), date(2026, 2, 3)}
+    assert {day for day, _ in after} - {day for day, _ in before} == {date(2026, 2, 4)}
+
+
+def test_each_peg_is_a_row_and_what_a_day_does_not_name_is_null_and_no_nought(fixture, land_bodies):
+    rows = landed(land_bodies, fixture, datetime(2026, 2, 6, tzinfo=UTC))
+    dollars, euros = (rows[date(2026, 2, 3), peg] for peg in ("peggedUSD", "peggedEUR"))
+    assert (dollars["circulating"], dollars["circulating_usd"]) == (305012345678.12345, 304987654321.5)
+    assert (dollars["minted_usd"], dollars["bridged_to_usd"]) == (301000000000.0, 9000000000.0)
+    assert (euros["circulating_usd"], euros["minted_usd"], euros["unreleased"]) == (721234567.25, None, None)
+    assert rows[date(2017, 11, 29), "peggedUSD"]["unreleased"] == 0
+    assert len(rows) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d[0].update(date="today"), "day 0, date: a time; expected 10 digits; got 'today'"),
+        (lambda d: d[0].pop("date"), "has nothing at date"),
+        (lambda d: d[1].pop("totalCirculating"), r"day 1 .*missing \['totalCirculating'\]"),
+        (lambda d: d[1].update(totalBurned={}), r"new \['totalBurned'\]"),
+        (lambda d: d[1].update(totalCirculating=[]), "expected an object"),
+        (lambda d: d[1]["totalCirculating"].update(peggedUSD={}), "expected text, a number or null"),
+        (lambda d: d.append(1), "has nothing at date"),
+        (lambda d: d.append(d[0]), "row.s. whose key came before"),
+        (lambda d: d[0]["totalCirculating"].update(peggedUSD=-1), "amounts_are_not_negative"),
+    ],
+)
+def test_a_history_that_breaks_its_promise_is_refused(fixture, land_bodies, change, words):
+    document = json.loads(fixture(STABLE))
+    change(document)
+    with pytest.raises(ContractViolation, match=words):
+        land_bodies("defillama", "stablecoins", {defillama.STABLECOINS_URL: json.dumps(document)})
+
+
+def test_the_history_is_one_request(network, fixture):
+    get = network({defillama.STABLECOINS_URL: fixture(STABLE)})
+    (partition,) = defillama.stablecoin_partitions(datetime(2026, 7, 25, tzinfo=UTC))
+    list(partition.fetch(get))
+    assert get.asked == [defillama.STABLECOINS_URL]
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda s: st.lists(s) | st.dictionaries(st.sampled_from(["date", "timestamp", "price"]) | st.text(), s),
+        max_leaves=12,
+    )
+)
+def test_whatever_json_comes_only_a_contract_is_broken(answer, value):
+    coin = {"coins": {"coingecko:bitcoin": {"symbol": value, "confidence": value, "prices": value}}}
+    point = {
+        "coins": {
+            "coingecko:bitcoin": {
+                "symbol": "BTC",
+                "confidence": 1,
+                "prices": [{"timestamp": 1735776000, "price": value}],
+            }
+        }
+    }
+    day = [{"date": "1511913600", "totalCirculating": value, "totalCirculatingUSD": {"peggedUSD": value}}]
+    for extract, body in (
+        (defillama.extract, coin),
+        (defillama.extract, point),
+        (defillama.extract, value),
+        (defillama.extract_stablecoins, day),
+        (defillama.extract_stablecoins, value),
+    ):
+        with suppress(ContractViolation):
+            list(extract(answer(URL, json.dumps(body))))
+
+
+@pytest.mark.parametrize(
+    ("sent", "landed"),
+    [
+        ("94591.790000000000001", "94591.79000000"),
+        ("94591", "94591"),
+        ("1e-07", "0.00000010"),
+        ("1e999999999", "1e999999999"),
+        ('"much"', "much"),
+    ],
+)
+def test_the_noise_of_binary_floats_is_rounded_off_and_nothing_else_is_touched(fixture, answer, sent, landed):
+    body = fixture(GOOD).decode().replace("94591.789999999994", sent)
+    assert rows_of(answer, body)[0]["price_usd"] == landed

@@ -1,6 +1,7 @@
 import csv
 import json
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -9,8 +10,9 @@ import pytest
 from warehouse.errors import ContractViolation
 from warehouse.sources import sec
 
-NVDA = 1045810
+NVDA, TSM, SAP = 1045810, 1046179, 1000184
 GOOD = "sec/company_facts.json"
+# The foreign filers' documents are made by hand: SOURCES.md, 1.8, has their tags and units, no recording has one.
 
 
 def read(body: Path) -> list[tuple]:
@@ -67,6 +69,7 @@ def test_what_is_no_companyfacts_document_is_refused(answer, body, words):
         (lambda d: d.update(extra=1), "unknown field `extra`"),
         (lambda d: d.update(facts=[]), r"\.facts.*got Expected `object`, got `array`"),
         (lambda d: d.update(cik=320193), "holds another company.*got cik 320193"),
+        (lambda d: facts_of(d)[0].update(fy=99_999), r"\.fy.*got Expected `int` <= 32767"),
     ],
 )
 def test_a_document_that_breaks_its_promise_is_refused_by_the_name_of_what_is_wrong(fixture, answer, change, words):
@@ -84,6 +87,43 @@ def test_every_company_followed_today_is_asked_for_once(network):
     assert get.asked == ["https://data.sec.gov/api/xbrl/companyfacts/CIK0001045810.json"]
 
 
+def test_the_whole_universe_of_the_sources_is_followed_in_its_own_groups():
+    with sec.UNIVERSE.open(newline="") as seed:
+        groups = Counter(row["universe"] for row in csv.DictReader(seed))
+    assert groups == {
+        "ai_hyperscalers": 5,
+        "ai_wide": 2,
+        "ai_payers": 5,
+        "chips": 13,
+        "memory": 5,
+        "neoclouds": 14,
+        "saas": 22,
+        "infrastructure": 14,
+        "crypto_treasuries": 2,
+    }
+
+
+def test_facts_are_asked_for_only_of_filers_that_report_some():
+    asked = {p.key for p in sec.partitions(datetime(2026, 11, 1, tzinfo=UTC))}
+    listed = {p.key for p in sec.SUBMISSIONS.partitions(datetime(2026, 11, 1, tzinfo=UTC))}
+    filers_of_13f = {p.key[:10] for p in sec.THIRTEENF_HOLDINGS.partitions(datetime(2026, 11, 1, tzinfo=UTC))}
+    assert listed - asked - filers_of_13f == {"0002053383"}, "Kioxia's ADR has no 10-Q"
+
+
+def test_each_company_watches_its_own_list_of_filings():
+    for partition in sec.partitions(datetime(2026, 11, 1, tzinfo=UTC)):
+        assert (partition.watch.table, partition.watch.partition) == ("submissions", partition.key)
+
+
+def test_a_member_of_the_bulk_file_is_the_partition_of_a_company_we_follow_or_none():
+    bulk = sec.COMPANY_FACTS.bulk
+    assert bulk.url == "https://www.sec.gov/Archives/edgar/daily-index/xbrl/companyfacts.zip"
+    assert bulk.partition("CIK0001045810.json") == "0001045810"
+    assert bulk.member_url("CIK0001045810.json") == sec.url_of(NVDA)
+    for other in ("CIK0000000020.json", "CIK0002053383.json", "CIK1045810.json", "CIK0001045810.json.txt", ""):
+        assert bulk.partition(other) is None
+
+
 def test_a_company_is_asked_for_from_its_first_day_in_a_universe():
     before, after = ({p.key for p in sec.partitions(datetime(2025, 3, day, tzinfo=UTC))} for day in (27, 28))
     assert after - before == {"0001769628"}, "CoreWeave was listed on 2025-03-28"
@@ -93,6 +133,39 @@ def test_a_cik_has_one_ticker_and_a_ticker_one_cik():
     with sec.UNIVERSE.open(newline="") as seed:
         pairs = {(row["ticker"], row["cik"]) for row in csv.DictReader(seed)}
     assert len(pairs) == len({t for t, _ in pairs}) == len({c for _, c in pairs}) > 20
+
+
+@pytest.mark.parametrize(
+    ("cik", "body", "of"),
+    [
+        (TSM, "sec/company_facts_twd.json", [("TWD", 2), ("USD", 1), ("shares", 1)]),
+        (SAP, "sec/company_facts_eur.json", [("EUR", 2), ("EUR/shares", 1)]),
+    ],
+)
+def test_a_foreign_filer_keeps_its_currency(land_bodies, fixture, cik, body, of):
+    rows, bad = land_bodies("sec", "company_facts", {sec.url_of(cik): fixture(body)})
+    assert not bad
+    assert sorted(Counter(row["unit"] for row in rows).items()) == of
+    assert {row["taxonomy"] for row in rows} <= {"ifrs-full", "dei"}
+    assert {row["cik"] for row in rows} == {cik}
+
+
+def test_capex_under_ifrs_is_in_whole_units_of_the_reporting_currency(land_bodies, fixture):
+    rows, _ = land_bodies("sec", "company_facts", {sec.url_of(TSM): fixture("sec/company_facts_twd.json")})
+    capex = {(row["unit"], row["period_end"]): row["value"] for row in rows if row["tag"].startswith("PurchaseOf")}
+    assert capex == {
+        ("TWD", date(2023, 12, 31)): 949_816_825_000,
+        ("TWD", date(2024, 12, 31)): 956_006_848_000,
+        ("USD", date(2024, 12, 31)): 29_154_524_000,
+    }
+
+
+def test_a_document_on_several_lines_reads_like_one_on_a_single_line(fixture, tmp_path):
+    body = tmp_path / "body"
+    body.write_bytes(fixture(GOOD))
+    several = read(body)
+    body.write_text(json.dumps(json.loads(fixture(GOOD)), separators=(",", ":")))
+    assert read(body) == several
 
 
 def test_a_comparative_without_filing_day_is_not_known_before_its_filing():

@@ -24,6 +24,8 @@ versions as (
         base_volume as volume_coins,
         quote_volume as volume_usd,
         trade_count,
+        taker_buy_base_volume as taker_buy_coins,
+        taker_buy_quote_volume as taker_buy_usd,
 
         ---------- when it was known
         known_at,

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from warehouse.contract import (
-    Cadence,
-    Column,
-    KnownAt,
-    Licence,
-    Partition,
-    Source,
-    Table,
-    year_closes_at,
-)
+from warehouse import wire
+from warehouse.contract import Cadence, Column, Due, Estimate, KnownAt, Partition, Table, year_closes_at
 from warehouse.errors import ContractViolation, SourceUnavailable
+from warehouse.sources.fiscaldata._api import BASE, LICENCE, NULLS, in_year, records, trimmed, whole
+from warehouse.sources.fiscaldata._api import query as paged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from warehouse.contract import Get, Response, Row
 
-URL = "https://api.fiscaldata.treasury.gov/services/api/fiscal_service/v1/accounting/od/auctions_query"
+ENDPOINT = "v1/accounting/od/auctions_query"
+URL = f"{BASE}/{ENDPOINT}"
 TREASURYDIRECT = "https://www.treasurydirect.gov/TA_WS/securities/search"
 FIRST_YEAR = 1979
-PAGE_SIZE = 1000
-MISSING = {"", "null", "."}
+PAGE_SIZE = 1_000
+ORDER = ("auction_date", "cusip", "issue_date")
 
 CSV_HEADER = {
     "CUSIP": "cusip",
@@ -147,126 +140,67 @@ TREASURYDIRECT_IGNORED = frozenset(
 
 
 def extract(response: Response) -> Iterator[Row]:
-    """Yield one row per announced or auctioned security, whichever of the three shapes the body has."""
-    text = response.text()
-    if text.startswith("CUSIP,"):
-        rows = _download(text, response.url)
-    elif text.lstrip()[:1] in {"{", "["}:
-        rows = _json(text, response.url)
-    else:
+    """Yield one row per announced or auctioned security under Fiscal Data's names, whichever shape the body has.
+
+    The API, TreasuryDirect and the download each have fields that the others lack: what a shape does not have is
+    null, what it ought to have and lacks is left for the landing to refuse.
+    """
+    start = response.text()[:64].lstrip()
+    if start.startswith("CUSIP,"):
+        return _download(response)
+    if start.startswith("{"):
+        return iter(records(response))
+    if start.startswith("["):
+        return _treasurydirect(response)
+    raise ContractViolation(
+        f"{response.url} holds no auctions",
+        expected="Fiscal Data JSON, its CSV download, or TreasuryDirect JSON",
+        got=repr(start),
+    )
+
+
+def _download(response: Response) -> Iterator[Row]:
+    """Yield the rows of the CSV download."""
+    names = {header: name for header, name in CSV_HEADER.items() if name}
+    absent = dict.fromkeys(set(LANDED) - set(names.values()))
+    for number, record in enumerate(wire.csv_records(response), 1):
+        yield absent | _renamed(record, names, f"{response.url}, row {number}")
+
+
+def _treasurydirect(response: Response) -> Iterator[Row]:
+    """Yield TreasuryDirect's rows. Its dates come as midnights of no time zone: 2022-08-15T00:00:00."""
+    for number, record in enumerate(wire.json_records(response), 1):
+        row = _renamed(trimmed(record), TREASURYDIRECT_NAMES, f"{response.url}, row {number}")
+        yield {"record_date": None} | {n: v and v.removesuffix("T00:00:00") for n, v in row.items()}
+
+
+def _renamed(record: wire.Record, names: Mapping[str, str], where: str) -> wire.Record:
+    """Return the record under Fiscal Data's names; a field that no name is known for keeps its own."""
+    renamed = {names.get(name, name): value for name, value in record.items()}
+    if len(renamed) < len(record):
         raise ContractViolation(
-            f"{response.url} holds no auctions",
-            expected="Fiscal Data JSON, its CSV download, or TreasuryDirect JSON",
-            got=repr(text[:60]),
+            f"{where} says one thing twice", expected="one field for each name", got=sorted(set(record) & set(LANDED))
         )
-    names = [c.name for c in AUCTIONS.columns]
-    for given in rows:
-        yield {name: None if (value := given.get(name)) in MISSING else value for name in names}
+    return renamed
 
 
-def _download(text: str, url: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of the CSV download under our names; the columns that it has not are left out."""
-    reader = csv.reader(text.splitlines())
-    header = next(reader)
-    _compare(header, CSV_HEADER, (), url)
-    for number, fields in enumerate(reader, start=1):
-        if len(fields) != len(header):
-            raise ContractViolation(
-                f"{url}, row {number}, is cut or torn", expected=f"{len(header)} fields", got=f"{len(fields)}"
-            )
-        named = zip((CSV_HEADER[h] for h in header), fields, strict=True)
-        yield {name: value.strip() for name, value in named if name}
+def fetch(get: Get, *, year: int) -> list[Response]:
+    """Return every page of the auctions of a calendar year; where the API does not answer, TreasuryDirect's.
 
-
-def _json(text: str, url: str) -> Iterator[dict[str, str]]:
-    """Yield the objects of either JSON shape under our names."""
+    Pages are small here, since a row has 114 fields.
+    """
     try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise ContractViolation(f"{url} is not JSON", expected="JSON", got=str(error)) from error
-    if isinstance(body, list):
-        for number, record in enumerate(body, start=1):
-            given = _record(record, TREASURYDIRECT_NAMES, TREASURYDIRECT_IGNORED, f"{url}, row {number}")
-            # Dates come as midnights of no time zone: 2022-08-15T00:00:00.
-            yield {name: given[theirs].removesuffix("T00:00:00") for theirs, name in TREASURYDIRECT_NAMES.items()}
-        return
-    _check_page(body, url)
-    landed = {c.name for c in AUCTIONS.columns}
-    for number, record in enumerate(body["data"], start=1):
-        given = _record(record, landed, IGNORED, f"{url}, row {number}")
-        yield {name: given[name] for name in landed}
-
-
-def _check_page(body: dict[str, object], url: str) -> None:
-    """Refuse a page without rows' list, or whose own count says that rows are missing."""
-    rows, meta = body.get("data"), body.get("meta")
-    if not isinstance(rows, list):
-        raise ContractViolation(
-            f"{url} has no list 'data'", expected="{'data': [...], 'meta': ...}", got=repr(sorted(body))[:80]
-        )
-    if meta is not None and not isinstance(meta, dict):
-        raise ContractViolation(f"{url}, meta", expected="an object", got=type(meta).__name__)
-    if meta and meta.get("count") != len(rows):
-        raise ContractViolation(
-            f"{url} is not whole", expected=f"{meta.get('count')} rows, as meta says", got=f"{len(rows)}"
-        )
-
-
-def _record(record: object, required: Collection[str], ignored: Collection[str], where: str) -> dict[str, str]:
-    """Return an object whose fields are all known and all text, blanks trimmed."""
-    if not isinstance(record, dict):
-        raise ContractViolation(where, expected="an object", got=repr(record)[:60])
-    _compare(record, required, ignored, where)
-    for name, value in record.items():
-        if value is not None and not isinstance(value, str):
-            raise ContractViolation(f"{where}, {name}", expected="text", got=repr(value)[:60])
-    return {name: (value or "").strip() for name, value in record.items()}
-
-
-def _compare(given: Collection[str], required: Collection[str], ignored: Collection[str], where: str) -> None:
-    missing = sorted(set(required) - set(given))
-    new = sorted(set(given) - set(required) - set(ignored))
-    if missing or new:
-        raise ContractViolation(
-            f"{where} has other fields than promised",
-            expected=f"{len(required)} known fields",
-            got=f"missing {missing}, new {new}",
-        )
-
-
-def fetch(get: Get, *, year: int) -> Iterator[Response]:
-    """Ask for every page of the auctions of a calendar year; where the API does not answer, TreasuryDirect."""
-    try:
-        first = get(URL, expect="json", params=query(year, page=1))
+        return whole(get, ENDPOINT, in_year("auction_date", year), ORDER, size=PAGE_SIZE)
     except SourceUnavailable as unavailable:
         try:
-            yield get(TREASURYDIRECT, expect="json", params=fallback_query(year), is_fallback=True)
+            return [get(TREASURYDIRECT, expect="json", params=fallback_query(year), is_fallback=True)]
         except SourceUnavailable:
             raise unavailable from None
-        return
-    yield first
-    rows = _count(first, "count")
-    for page in range(2, _count(first, "total-pages") + 1):
-        answer = get(URL, expect="json", params=query(year, page=page))
-        rows += _count(answer, "count")
-        yield answer
-    if rows != _count(first, "total-count"):  # fewer rows would be taken for withdrawn records
-        raise ContractViolation(
-            f"The pages of {first.url} are not the whole year",
-            expected=f"{_count(first, 'total-count')} rows, as the first page says",
-            got=f"{rows}",
-        )
 
 
 def query(year: int, *, page: int) -> dict[str, str]:
-    """Return the query of one page of a year; the total order keeps rows from moving between pages."""
-    return {
-        "filter": f"auction_date:gte:{year}-01-01,auction_date:lte:{year}-12-31",
-        "format": "json",
-        "page[number]": str(page),
-        "page[size]": str(PAGE_SIZE),
-        "sort": "auction_date,cusip,issue_date",
-    }
+    """Return the query of one page of a year."""
+    return paged(in_year("auction_date", year), ORDER, page=page, size=PAGE_SIZE)
 
 
 def fallback_query(year: int) -> dict[str, str]:
@@ -279,27 +213,20 @@ def fallback_query(year: int) -> dict[str, str]:
     }
 
 
-def _count(response: Response, name: str) -> int:
-    """Return a number of a page's meta.
-
-    Raises:
-        ContractViolation: there is none; without it nobody could tell whether the answer is whole.
-    """
-    try:
-        count = json.loads(response.body)["meta"][name]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ContractViolation(
-            f"{response.url} does not say how much there is", expected=f"meta['{name}']", got=repr(response.body[:60])
-        ) from error
-    if type(count) is not int:
-        raise ContractViolation(f"{response.url}, meta['{name}']", expected="a number", got=repr(count))
-    return count
-
-
 def partitions(now: datetime) -> list[Partition]:
-    """Name the calendar years of auction dates, the next one too when its first auctions may be announced."""
+    """Name the calendar years of auction dates, the next one too when its first auctions may be announced.
+
+    A row is filled in place: announced first, its results later. So a year is read anew, whole, on every run until a
+    month after its end; that is one request, and covers both the thirty days before and every row still without
+    results, since none waits for them longer than some weeks. Then it has settled and is not asked for again.
+    """
     return [
-        Partition(key=str(year), fetch=partial(fetch, year=year), closes_at=year_closes_at(year))
+        Partition(
+            key=str(year),
+            fetch=partial(fetch, year=year),
+            period=(date(year, 1, 1), date(year, 12, 31)),
+            closes_at=year_closes_at(year),
+        )
         for year in range(FIRST_YEAR, (now + timedelta(days=14)).year + 1)
     ]
 
@@ -414,12 +341,19 @@ AUCTIONS = Table(
         _text("pdf_filenm_comp_results", "File name of the results. Null where there is none."),
         _text("xml_filenm_comp_results", "File name of the results as XML. Null where there is none."),
     ),
-    cadence=Cadence(cron="30 13,17 * * 1-5", stale_after_days=10),
-    licence=Licence(
-        name="Free to copy, adapt and redistribute without restriction",
-        url="https://fiscaldata.treasury.gov/about-us/#api",
-        redistributable=True,
+    cadence=Cadence(
+        cron="30 13,17 * * 1-5",
+        stale_after_days=10,
+        due=Due(
+            every="week",
+            weekday=3,
+            at="17:00",
+            calendar="sifma_us",
+            not_due="Bills are sold in every week, so a week without a new auction by Thursday evening is late; single "
+            "days have none.",
+        ),
     ),
+    licence=LICENCE,
     known_at=KnownAt(
         sql="""
             case
@@ -439,13 +373,10 @@ AUCTIONS = Table(
     ),
     partitions=partitions,
     extract=extract,
+    nulls=NULLS | {"."},
+    ignored=IGNORED | TREASURYDIRECT_IGNORED | {header for header, name in CSV_HEADER.items() if name is None},
+    estimate=Estimate(requests=1, rows=400, megabytes=1.4),
     about=("auction_date", "auction_date"),
 )
 
-SOURCE = Source(
-    code="fiscaldata",
-    title="US Treasury, Fiscal Data",
-    homepage="https://fiscaldata.treasury.gov/datasets/treasury-securities-auctions-data/",
-    tables=(AUCTIONS,),
-    requests_per_second=2,
-)
+LANDED = tuple(column.name for column in AUCTIONS.columns)

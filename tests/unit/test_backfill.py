@@ -1,0 +1,198 @@
+"""Backfill: what it says it will cost, what it asks for, and that it goes on where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tests.unit.toy import Reply, rate, rates_json
+from warehouse import backfill, pipeline
+from warehouse.archive import Archive
+from warehouse.contract import Bulk, Estimate, Partition, Watch
+from warehouse.errors import ConfigurationError, NotConfigured, NothingNew
+
+YEARS = range(2010, 2026)
+ESTIMATE = Estimate(requests=2, rows=100, megabytes=3)
+
+
+@pytest.fixture
+def yearly(home):
+    """The toy with a partition a calendar year, each settled a month after its end."""
+
+    def partition(year: int) -> Partition:
+        return Partition(
+            key=str(year),
+            fetch=lambda get: [get(f"{home.publisher.url}/rates/{year}", expect="json")],
+            period=(date(year, 1, 1), date(year, 12, 31)),
+            closes_at=datetime(year + 1, 2, 1, tzinfo=UTC),
+        )
+
+    home.contract(partitions=lambda _: [partition(y) for y in YEARS], estimate=ESTIMATE)
+    for year in YEARS:
+        home.says(rate(f"{year}-01-04", 1), key=str(year))
+    return home
+
+
+def run(home, plan):
+    *chunks, done = list(backfill.backfill(plan, home.settings, using=home.live))
+    return chunks, done
+
+
+def test_a_plan_says_what_it_will_cost_before_anything_is_asked(yearly):
+    plan = backfill.plan("toy", "rates", date(2012, 6, 1), date(2014, 1, 1), yearly.settings)
+    assert [p.key for p in plan.partitions] == ["2012", "2013", "2014"]
+    assert (plan.requests, plan.rows, plan.megabytes, plan.measured) == (6, 300, 9, 0)
+    assert plan.minutes == pytest.approx((6 / 1000 + 9 / 2) / 60)
+    assert "by the contract's estimate" in str(plan)
+    assert yearly.publisher.requests == []
+
+
+def test_a_plan_learns_from_the_archive(yearly):
+    run(yearly, backfill.plan("toy", "rates", date(2010, 1, 1), date(2011, 1, 1), yearly.settings))
+    plan = backfill.plan("toy", "rates", settings=yearly.settings)
+    assert (plan.measured, plan.there, plan.requests) == (2, 2, 14)
+    assert plan.megabytes < 0.01
+
+
+def test_a_range_is_landed_in_chunks(yearly):
+    chunks, done = run(yearly, backfill.plan("toy", "rates", settings=yearly.settings))
+    assert chunks == [12, 16]
+    assert (done.done, done.rows, done.failed) == (16, 16, ())
+
+
+def test_a_backfill_goes_on_where_it_stopped(yearly):
+    stopped = backfill.backfill(
+        backfill.plan("toy", "rates", settings=yearly.settings), yearly.settings, using=yearly.live
+    )
+    assert next(stopped) == 12
+    stopped.close()
+    asked = len(yearly.publisher.requests)
+    plan = backfill.plan("toy", "rates", settings=yearly.settings)
+    assert (plan.there, len(plan.partitions)) == (12, 4)
+    _, done = run(yearly, plan)
+    assert len(yearly.publisher.requests) == asked + 4
+    assert done.done == 4
+
+
+def test_what_is_not_to_be_had_is_named_and_asked_for_the_next_time(yearly):
+    yearly.publisher.says("/rates/2013", Reply(b"gone", 404))
+    _, done = run(yearly, backfill.plan("toy", "rates", settings=yearly.settings))
+    assert (done.done, done.failed) == (15, ("2013",))
+    yearly.says(rate("2013-01-04", 1), key="2013")
+    assert [p.key for p in backfill.plan("toy", "rates", settings=yearly.settings).partitions] == ["2013"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (date(2014, 1, 1), date(2013, 1, 1), "ends before it starts"),
+        (date(1999, 1, 1), date(2000, 1, 1), "nothing in that range; expected 2010-01-01 to 2025-12-31"),
+    ],
+)
+def test_a_range_that_holds_nothing_is_said(yearly, first, last, words):
+    with pytest.raises(ConfigurationError, match=words):
+        backfill.plan("toy", "rates", first, last, yearly.settings)
+
+
+def test_the_regular_run_leaves_to_a_backfill_what_lies_before_its_lookback(yearly):
+    yearly.contract(partitions=yearly.table.partitions, lookback_days=800)
+    settings = replace(yearly.settings, now="2026-01-15T00:00:00+00:00")
+    pipeline.land("toy", "rates", settings, using=yearly.live)
+    assert sorted(path for path, _ in yearly.publisher.requests) == [f"/rates/{y}" for y in (2023, 2024, 2025)]
+
+
+# ------------------------------------------------------------------------------------------------------ in bulk
+
+
+@pytest.fixture
+def bulky(home):
+    """The toy with a partition a letter, all of which one zip holds too, beside others' members."""
+    url = home.publisher.url
+
+    def partition(key: str) -> Partition:
+        return Partition(key=key, fetch=lambda get: [get(f"{url}/rates/{key}", expect="json")])
+
+    bulk = Bulk(
+        url=f"{url}/all.zip",
+        partition=lambda name: name.removesuffix(".json") if name.startswith("ours") else None,
+        member_url=lambda name: f"{url}/rates/{name.removesuffix('.json')}",
+        estimate=Estimate(requests=1, rows=0, megabytes=1370),
+    )
+    home.contract(partitions=lambda _: [partition(f"ours{n}") for n in range(3)], bulk=bulk)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for n in range(2):
+            file.writestr(f"ours{n}.json", rates_json(rate(f"2026-01-0{n + 1}", 1)))
+        file.writestr("theirs.json", b"not ours to read")
+    home.publisher.says("/all.zip", packed.getvalue())
+    return home
+
+
+def test_one_download_lands_every_partition_that_is_ours(bulky):
+    plan = backfill.plan("toy", "rates", settings=bulky.settings, bulk=True)
+    assert (plan.requests, plan.megabytes) == (1, 1370)
+    _, done = run(bulky, plan)
+    assert (done.done, done.rows, done.failed) == (2, 2, ("ours2",))
+    assert len(bulky.publisher.requests) == 1
+
+
+def test_a_member_is_archived_as_the_answer_of_its_own_address(bulky):
+    run(bulky, backfill.plan("toy", "rates", settings=bulky.settings, bulk=True))
+    archive = Archive(bulky.settings.archive)
+    (response,) = archive.responses(archive.latest("toy", "rates", "ours0"))
+    assert response.url.endswith("/rates/ours0")
+    assert response.headers["x-bulk-url"].endswith("/all.zip")
+    bulky.says(rate("2026-01-01", 1), key="ours0")
+    assert bulky.land_one("ours0") == "unchanged"
+
+
+def test_without_a_bulk_download_there_is_none(yearly):
+    with pytest.raises(ConfigurationError, match="has no bulk download"):
+        backfill.plan("toy", "rates", settings=yearly.settings, bulk=True)
+
+
+# ------------------------------------------------------------------------------------------- what is not asked for
+
+
+def test_a_partition_that_watches_another_table_is_asked_for_when_that_has_news(home):
+    url = home.publisher.url
+    watch = Watch(table="filings", partition="all", token=lambda r: json.loads(r.body)["newest"])
+    facts = Partition(key="all", fetch=lambda get: [get(f"{url}/rates/all", expect="json")], watch=watch)
+    home.contract(partitions=lambda _: [facts])
+    filings = replace(
+        home.table,
+        name="filings",
+        partitions=lambda _: [Partition(key="all", fetch=lambda get: [get(f"{url}/filings", expect="json")])],
+        extract=lambda _: iter([{"day": "2026-01-01", "rate_pct": "1"}]),
+    )
+    home.source = replace(home.source, tables=(home.table, filings))
+
+    def asked() -> int:
+        before = len(home.publisher.requests)
+        with contextlib.suppress(NothingNew):
+            home.land()
+        return len(home.publisher.requests) - before
+
+    def poll(newest: str) -> None:
+        home.publisher.says("/filings", json.dumps({"newest": newest}).encode())
+        pipeline.land("toy", "filings", home.settings, using=home.live)
+
+    home.says(rate("2026-01-01", 1))
+    assert asked() == 1  # nothing to watch yet
+    poll("10-Q of May")
+    assert (asked(), asked()) == (1, 0)
+    poll("10-Q of August")
+    assert (asked(), asked()) == (1, 0)
+
+
+def test_an_optional_source_without_its_key_says_what_it_needs(home):
+    home.contract(credential="fred_key")
+    with pytest.raises(NotConfigured, match="optional and needs a key; expected WAREHOUSE_FRED_KEY"):
+        home.land()
+    assert home.publisher.requests == []
