@@ -444,7 +444,7 @@ def load(
     Raises:
         NothingNew: no file is pending, and what `raw` holds has been published.
     """
-    from warehouse import loading
+    from warehouse import loading, stores
 
     started = time.monotonic()
     settings = settings_of_home(settings)
@@ -452,16 +452,16 @@ def load(
     filled: list[str] = []
     refused, unpublished = 0, False
     with builder_lock(settings, "load"):
-        for internal in loading.areas(settings):
-            with loading.open_warehouse(settings, internal=internal) as connection:
+        for internal in stores.areas(settings):
+            with stores.open_warehouse(settings, internal=internal) as connection:
                 if retry_held_back:
                     connection.execute("delete from ops.held_back where border = 'incoming'")
                 refused += loading.note_refusals(connection, settings, clock.now(settings), internal=internal)
-                for source, table in loading.tables_of(internal=internal):
+                for source, table in stores.tables_of(internal=internal):
                     waiting = loading.pending(connection, settings, source, table)
                     count = loading.fill_incoming(connection, source, table, waiting)
                     if waiting:
-                        name = loading.identifier(source, table)
+                        name = stores.identifier(source, table)
                         say(progress, f"incoming.{name}: {count:,} rows of {len(waiting)} file(s)")
                         rows, files, filled = rows + count, files + len(waiting), [*filled, name]
                 if not internal:
@@ -474,13 +474,13 @@ def load(
 
 def is_waiting(settings: Settings | None = None) -> bool:
     """Whether there is something for a build to do: a landed file to judge, or what is loaded but not published."""
-    from warehouse import loading
+    from warehouse import loading, stores
 
     settings = settings_of_home(settings)
     with builder_lock(settings, "look"):
-        for internal in loading.areas(settings):
-            with loading.open_warehouse(settings, internal=internal) as connection:
-                tables = loading.tables_of(internal=internal)
+        for internal in stores.areas(settings):
+            with stores.open_warehouse(settings, internal=internal) as connection:
+                tables = stores.tables_of(internal=internal)
                 if any(loading.pending(connection, settings, s, t) for s, t in tables):
                     return True
                 if not internal and _is_unpublished(settings, connection):
@@ -557,7 +557,7 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
 
     A table that fails a critical expectation stops only itself: its last good rows stay.
     """
-    from warehouse import loading
+    from warehouse import loading, stores
 
     started = time.monotonic()
     settings = settings_of_home(settings)
@@ -565,15 +565,15 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
     run_id = _run_id(now)
     total = Validated(rows=0, promoted=(), held_back=(), warnings=0, seconds=0.0)
     with builder_lock(settings, "validate"):
-        for internal in loading.areas(settings):
-            with loading.open_warehouse(settings, internal=internal) as connection:
+        for internal in stores.areas(settings):
+            with stores.open_warehouse(settings, internal=internal) as connection:
                 shown = {
                     (source.code, table.name): fetches
-                    for source, table in loading.tables_of(internal=internal)
+                    for source, table in stores.tables_of(internal=internal)
                     if (fetches := loading.in_incoming(connection, settings, source, table))
                 }
             verdicts = _judge_incoming(settings, shown, internal=internal) if shown else {}
-            with loading.open_warehouse(settings, internal=internal) as connection:
+            with stores.open_warehouse(settings, internal=internal) as connection:
                 _record(connection, run_id, "incoming", [v for found in verdicts.values() for v in found], now)
                 for key, found in verdicts.items():
                     total += _promote_or_hold_back(connection, *sources.find(*key), shown[key], found, now, progress)
@@ -592,27 +592,27 @@ def _promote_or_hold_back(
     progress: Progress | None,
 ) -> Validated:
     """Do with each of a table's fetches what its verdict says."""
-    from warehouse import loading
+    from warehouse import loading, stores, versions
 
     name = f"{source.code}.{table.name}"
-    versions, held_back = 0, []
+    count, held_back = 0, []
     good, bad = _sort_out(fetches, verdicts)
     warnings = [f for v in verdicts for f in v.warnings]
     for finding in warnings:
         say(progress, f"warning {name}: {_in_words(finding)}")
     if good:
-        new, gone = loading.promote(connection, source, table, good, now)
-        versions = new + gone
-        say(progress, f"raw.{loading.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)")
+        new, gone = versions.promote(connection, source, table, good, now)
+        count = new + gone
+        say(progress, f"raw.{stores.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)")
     for fetch, failures in bad:
         reason = "; ".join(_in_words(f) for f in failures)
         loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
         held_back.append(f"{name}/{fetch.partition}")
         log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
         say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
-    loading.clear_incoming(connection, source, table)
+    stores.clear_incoming(connection, source, table)
     return Validated(
-        rows=versions,
+        rows=count,
         promoted=(name,) if good else (),
         held_back=tuple(held_back),
         warnings=len(warnings),
@@ -640,11 +640,11 @@ def _judge_incoming(
 ) -> dict[tuple[str, str], list[Verdict]]:
     """Judge each table's fetches together; where that fails, each by itself, so that a bad one stops only itself."""
     from expectations import incoming_suites
-    from warehouse import loading
+    from warehouse import loading, stores
     from warehouse.validation import judge
 
     suites = incoming_suites()
-    file = loading.file_of(settings, internal=internal)
+    file = stores.file_of(settings, internal=internal)
     # A release carries the quality report, and samples of what failed stand in it.
     docs = None if internal else settings.home / "quality" / "incoming"
     title = "Dry Powder: what came in"
@@ -654,7 +654,7 @@ def _judge_incoming(
     if not apart:
         return verdicts
     alone = []
-    with loading.open_warehouse(settings, internal=internal) as connection:
+    with stores.open_warehouse(settings, internal=internal) as connection:
         for key in apart:
             names = loading.split_incoming(connection, *sources.find(*key), shown[key])
             for name, fetch in zip(names, shown[key], strict=True):
@@ -728,7 +728,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None) ->
         GateClosed: a model or a test failed; the current release stays.
         NothingNew: nothing has ever been loaded.
     """
-    from warehouse import loading
+    from warehouse import stores
     from warehouse.transformation import run_dbt
 
     started = time.monotonic()
@@ -737,7 +737,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None) ->
     with builder_lock(settings, "build"):
         for note in (BUILT, PASSED):
             (settings.home / note).unlink(missing_ok=True)
-        with loading.open_warehouse(settings) as connection:
+        with stores.open_warehouse(settings) as connection:
             row = connection.execute("select count(*) from ops.loads").fetchone()
             content = releases.fingerprint(settings, connection)
         if not row or not row[0]:
@@ -781,7 +781,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
         GateClosed: a critical expectation failed; yesterday's release stays, and the message names what failed.
     """
     from expectations.release import release_suites
-    from warehouse import loading
+    from warehouse import stores
     from warehouse.validation import judge
 
     started = time.monotonic()
@@ -789,7 +789,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
     now = clock.now(settings)
     with builder_lock(settings, "check"):
         (settings.home / PASSED).unlink(missing_ok=True)
-        with loading.open_warehouse(settings) as connection:
+        with stores.open_warehouse(settings) as connection:
             content = _require(settings, connection, BUILT, "The tables are not built of what `raw` holds now", "build")
         try:
             published = {
@@ -806,7 +806,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
             title="Dry Powder: what goes out",
             config=settings.duckdb_config,
         )
-        with loading.open_warehouse(settings) as connection:
+        with stores.open_warehouse(settings) as connection:
             _record(connection, _run_id(now), "release", verdicts, now)
         warnings = [f for v in verdicts for f in v.warnings]
         for finding in warnings:
@@ -836,12 +836,12 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
         GateClosed: the last build has not been checked, or did not pass.
         NothingNew: the current release already holds exactly this.
     """
-    from warehouse import loading
+    from warehouse import stores
 
     settings = settings_of_home(settings)
     now = clock.now(settings)
     with builder_lock(settings, "publish"):
-        with loading.open_warehouse(settings) as connection:
+        with stores.open_warehouse(settings) as connection:
             if not _is_unpublished(settings, connection):
                 raise NothingNew(f"Nothing changed since {releases.current(settings).id}, so nothing is published")
             _require(settings, connection, PASSED, "What was built last has not passed the release's gate", "check")

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from warehouse import clock, landing, loading, sources
+from warehouse import clock, landing, sources, stores, versions
 from warehouse.archive import Archive
 from warehouse.errors import ConfigurationError, ContractViolation, NothingNew
 from warehouse.locking import builder_lock
@@ -78,7 +78,7 @@ def rows(table: str, settings: Settings | None = None, *, limit: int = 100) -> t
     """
     settings = settings_of_home(settings)
     source, declared = _find(table)
-    name = loading.identifier(source, declared)
+    name = stores.identifier(source, declared)
     for internal, connection in _files(settings):
         if internal is not declared.is_internal or not _exists(connection, name):
             continue
@@ -151,8 +151,8 @@ def _land_again(
         return True
     if not landed.quarantined:
         landing.quarantine_path(landed.path).unlink(missing_ok=True)
-    with loading.open_warehouse(settings, internal=table.is_internal) as connection:
-        loading.forget(connection, fetch)
+    with stores.open_warehouse(settings, internal=table.is_internal) as connection:
+        versions.forget(connection, fetch)
     say(progress, f"{source.code}.{table.name} {fetch.partition}: {landed.rows:,} rows, {landed.quarantined} set aside")
     return True
 
@@ -165,11 +165,11 @@ def discard(table: str, settings: Settings | None = None) -> int:
     """
     settings = settings_of_home(settings)
     source, declared = _find(table)
-    name = loading.identifier(source, declared)
+    name = stores.identifier(source, declared)
     with (
         builder_lock(settings, "quarantine discard"),
-        loading.open_warehouse(settings, internal=declared.is_internal) as connection,
-        loading.transaction(connection),
+        stores.open_warehouse(settings, internal=declared.is_internal) as connection,
+        stores.transaction(connection),
     ):
         count = 0
         if _exists(connection, name):
@@ -197,11 +197,11 @@ def _find(table: str) -> tuple[Source, Table]:
 
 def _files(settings: Settings) -> Iterator[tuple[bool, Any]]:
     """Open each of the builder's files that there is, one after the other, for reading."""
-    for internal in loading.areas(settings):
-        if loading.file_of(settings, internal=internal).exists():
+    for internal in stores.areas(settings):
+        if stores.file_of(settings, internal=internal).exists():
             with (
                 builder_lock(settings, "quarantine"),
-                loading.open_warehouse(settings, internal=internal, may_differ=True) as connection,
+                stores.open_warehouse(settings, internal=internal, may_differ=True) as connection,
             ):
                 yield internal, connection
 

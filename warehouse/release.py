@@ -86,6 +86,8 @@ def fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> st
                     "landing.py",
                     "loading.py",
                     "release.py",
+                    "stores.py",
+                    "versions.py",
                     "wire.py",
                 ),
             ),

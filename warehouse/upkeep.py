@@ -56,7 +56,7 @@ def replay(
     Raises:
         GateClosed: a table would end with fewer rows than it has now, and `allow_fewer` is not set.
     """
-    from warehouse import loading
+    from warehouse import stores
 
     started = time.monotonic()
     settings = settings_of_home(settings)
@@ -72,8 +72,8 @@ def replay(
                 with suppress(NothingNew):
                     load(settings)
                     validate(settings)
-            for internal in loading.areas(settings):
-                with loading.open_warehouse(settings, internal=internal):
+            for internal in stores.areas(settings):
+                with stores.open_warehouse(settings, internal=internal):
                     pass  # its tables exist, also when nothing of the archive lands
             fewer = {n: (count, now) for n, count in before.items() if (now := _raw_rows(settings).get(n, 0)) < count}
             if fewer and not allow_fewer:
@@ -105,7 +105,7 @@ def _raw_rows(settings: Settings) -> dict[str, int]:
 @contextmanager
 def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Iterator[None]:
     """Take away what is to be rebuilt, and put it back if that fails."""
-    from warehouse import loading
+    from warehouse import stores
 
     files = [settings.warehouse, settings.internal]
     files += [f.with_name(f.name + ".wal") for f in files]
@@ -113,14 +113,14 @@ def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Itera
         with _set_aside(*files, settings.landing, settings.refused):
             yield
         return
-    chosen = [(s, t) for s, t in sources.tables() if loading.identifier(s, t) in only]
+    chosen = [(s, t) for s, t in sources.tables() if stores.identifier(s, t) in only]
     folders = [root / s.code / t.name for root in (settings.landing, settings.refused) for s, t in chosen]
     with _set_aside(*folders), _copied(*files):
-        for internal in loading.areas(settings):
-            with loading.open_warehouse(settings, internal=internal, may_differ=True) as connection:
+        for internal in stores.areas(settings):
+            with stores.open_warehouse(settings, internal=internal, may_differ=True) as connection:
                 for source, table in chosen:
                     if table.is_internal is internal:
-                        loading.drop(connection, source, table)
+                        stores.drop(connection, source, table)
         yield
 
 
@@ -147,11 +147,11 @@ def _batches(settings: Settings, only: frozenset[str] | None = None) -> Iterator
 
     What gave the same bytes as the fetch before it is left out, as it was the first time.
     """
-    from warehouse import loading
+    from warehouse import stores
 
     archive = Archive(settings.archive)
     last: dict[tuple[str, str, str], str] = {}
-    chosen = [(s, t) for s, t in sources.tables() if only is None or loading.identifier(s, t) in only]
+    chosen = [(s, t) for s, t in sources.tables() if only is None or stores.identifier(s, t) in only]
     everything = [(s, t, f) for s, t in chosen for f in archive.fetches(s.code, t.name)]
     batch: dict[tuple[str, str, str], tuple[Source, Table, Fetch]] = {}
     for source, table, fetch in sorted(everything, key=lambda each: each[2].fetch_id):
@@ -227,17 +227,17 @@ class Change:
 
 def changes(settings: Settings | None = None) -> list[Change]:
     """Return the raw tables whose contract has changed since they were made; nothing is touched."""
-    from warehouse import loading
+    from warehouse import stores
 
     settings = settings_of_home(settings)
     archive = Archive(settings.archive)
     found = []
     with builder_lock(settings, "migrate"):
-        for internal in loading.areas(settings):
-            with loading.open_warehouse(settings, internal=internal, may_differ=True) as connection:
-                for source, table in loading.tables_of(internal=internal):
-                    name = loading.identifier(source, table)
-                    lacking, surplus = loading.differences(connection, table, name)
+        for internal in stores.areas(settings):
+            with stores.open_warehouse(settings, internal=internal, may_differ=True) as connection:
+                for source, table in stores.tables_of(internal=internal):
+                    name = stores.identifier(source, table)
+                    lacking, surplus = stores.differences(connection, table, name)
                     if lacking or surplus:
                         count = connection.execute(f'select count(*) from raw."{name}"').fetchone()
                         found.append(
@@ -299,7 +299,7 @@ class Maintained:
 
 def maintain(settings: Settings | None = None, progress: Progress | None = None) -> Maintained:
     """Remove what killed processes left, and let DuckDB reclaim space."""
-    from warehouse import loading
+    from warehouse import stores
 
     started = time.monotonic()
     settings = settings_of_home(settings)
@@ -310,7 +310,7 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
                 partial.unlink()
                 removed += 1
         before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
-        with loading.open_warehouse(settings) as connection:
+        with stores.open_warehouse(settings) as connection:
             connection.execute("checkpoint")
         after = settings.warehouse.stat().st_size
     result = Maintained(removed=removed, bytes_before=before, bytes_after=after, seconds=time.monotonic() - started)

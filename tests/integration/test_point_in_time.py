@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from warehouse import loading, sources
+from warehouse import sources, stores
 from warehouse.release import connect
 from warehouse.transformation import run_dbt
 
@@ -69,7 +69,7 @@ LIVING = """
 
 
 def raw_tables():
-    return [f"raw.{loading.identifier(s, t)}" for s, t in sources.tables()]
+    return [f"raw.{stores.identifier(s, t)}" for s, t in sources.tables()]
 
 
 @pytest.fixture(scope="module")

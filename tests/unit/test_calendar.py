@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse import calendar, loading, sources
+from warehouse import calendar, sources, versions
 from warehouse.contract import Cadence, Due
 from warehouse.errors import ConfigurationError
 
@@ -508,7 +508,7 @@ def test_what_is_outstanding_is_asked_for_on_any_day():
 @pytest.fixture
 def ask():
     with duckdb.connect() as connection:
-        loading.give_macros(connection)
+        versions.give_macros(connection)
         yield lambda sql: connection.execute(sql).fetchall()
 
 

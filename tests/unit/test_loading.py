@@ -5,14 +5,14 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from warehouse import loading
+from warehouse import versions
 
 
 @pytest.fixture(params=["UTC", "Asia/Tokyo"])
 def session(request):
     with duckdb.connect() as connection:
         connection.execute(f"set timezone = '{request.param}'")
-        loading.give_macros(connection)
+        versions.give_macros(connection)
         yield (
             lambda sql: connection.execute(f"select ({sql})::timestamptz at time zone 'UTC'").fetchone()[0].isoformat()
         )

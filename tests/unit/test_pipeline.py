@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.unit.toy import Reply, rate, rates_json, toy_source
-from warehouse import landing, loading, locking, pipeline, sources, upkeep
+from warehouse import landing, locking, pipeline, sources, stores, upkeep
 from warehouse.contract import Partition
 from warehouse.errors import (
     BuilderBusy,
@@ -501,5 +501,5 @@ def test_a_contract_that_changed_asks_for_a_migration(ingest, publisher, setting
     ingest()
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("alter table raw.toy__rates rename column rate_pct to rate_bp")
-    with pytest.raises(ConfigurationError, match="drypowder migrate"), loading.open_warehouse(settings):
+    with pytest.raises(ConfigurationError, match="drypowder migrate"), stores.open_warehouse(settings):
         pass

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse import loading
+from warehouse import versions
 from warehouse.contract import Response
 from warehouse.errors import ContractViolation
 from warehouse.sources import bis
@@ -110,7 +110,7 @@ def test_a_quarter_is_known_four_months_later_and_only_the_newest_is_of_its_date
     rule = bis.GLOBAL_LIQUIDITY.known_at
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        loading.give_macros(connection)
+        versions.give_macros(connection)
         found = connection.execute(
             f"select strftime(({rule.sql})::timestamp, '%Y-%m-%d %H:%M'), {rule.pit_quality} "
             f"from (select '{quarter}' as time_period, timestamptz '{fetched_at}' as fetched_at)"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse import loading
+from warehouse import versions
 from warehouse.contract import Response
 from warehouse.errors import ContractViolation
 from warehouse.sources import imf
@@ -118,7 +118,7 @@ def test_a_value_is_known_since_its_publication(published_at, fetched_at, known_
     rule = imf.COFER.known_at
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        loading.give_macros(connection)
+        versions.give_macros(connection)
         found = connection.execute(
             f"select strftime(({rule.sql})::timestamp, '%Y-%m-%d %H:%M'), {rule.pit_quality}, {imf.COFER.about[1]} from "
             f"(select '2026-Q2' as time_period, {published_at} as published_at, "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse import loading
+from warehouse import versions
 from warehouse.contract import Response
 from warehouse.errors import ContractViolation
 from warehouse.sources import ofr
@@ -195,7 +195,7 @@ def test_when_the_public_could_know(table, row, fetched_at, known_at, quality):
     rule = next(t.known_at for t in ofr.SOURCE.tables if t.name == table)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        loading.give_macros(connection)
+        versions.give_macros(connection)
         found = connection.execute(
             f"select strftime(({rule.sql})::timestamp, '%Y-%m-%d %H:%M'), {rule.pit_quality} "
             f"from (select {row}, timestamptz '{fetched_at}' as fetched_at)"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse import loading
+from warehouse import versions
 from warehouse.contract import Response
 from warehouse.errors import ContractViolation
 from warehouse.sources import tic
@@ -248,7 +248,7 @@ def test_only_a_figure_fetched_before_the_next_release_is_of_its_date(name, mont
     rule = TABLES[name].known_at
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        loading.give_macros(connection)
+        versions.give_macros(connection)
         row = connection.execute(
             f"""
             select ({rule.sql})::timestamp::varchar, {rule.pit_quality}

@@ -1,0 +1,198 @@
+"""The builder's two files of one shape: warehouse.duckdb, and internal.duckdb for what may not be passed on.
+
+Tables whose licence keeps them out of every release are in the second (DESIGN.md, section 2). A connection is to one of
+the files and sees its tables alone.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from warehouse import landing, sources
+from warehouse.contract import BOOKKEEPING, Source, Table
+from warehouse.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+    from warehouse.archive import Fetch
+    from warehouse.settings import Settings
+
+SCHEMAS = ("incoming", "raw", "staging", "intermediate", "marts", "metrics", "ops", "quarantine")
+
+OPS = {
+    "loads": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "
+    "fetched_at timestamptz, row_count bigint, new_versions bigint, tombstones bigint, body_sha256 varchar[], "
+    "loaded_at timestamptz",
+    "held_back": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "
+    "held_at timestamptz, border varchar, reason varchar, failures json",
+    "validations": "run_id varchar, border varchar, suite varchar, table_name varchar, expectation varchar, "
+    "column_name varchar, severity varchar, success boolean, observed varchar, unexpected_count bigint, "
+    "row_count bigint, detail varchar, validated_at timestamptz",
+    "quarantine": "source varchar, table_name varchar, partition_key varchar, fetch_id varchar, rule varchar, "
+    "row_count bigint, reason varchar, quarantined_at timestamptz, discarded_at timestamptz",
+    "history_changes": "fetch_id varchar, source varchar, table_name varchar, partition_key varchar, kind varchar, "
+    "row_count bigint, first_period date, last_period date, noticed_at timestamptz",
+    "drift": "source varchar, table_name varchar, column_name varchar, first_fetch_id varchar, noticed_at timestamptz",
+    "terms": "source varchar, table_name varchar, licence varchar, licence_url varchar, redistribution varchar, "
+    "attribution varchar",
+    "freshness": "source varchar, table_name varchar, last_checked_at timestamptz, last_changed_at timestamptz, "
+    "newest_period_end date, stale_after_days integer, cadence varchar, origin varchar",
+}
+"""The builder's own records. A home made before a column was added gets it when it is opened.
+
+`quarantine` counts the rows set aside, by rule. `history_changes` says where a publisher changed its past: `truncated`
+(its file starts later than before; ours stays whole), `withdrawn` (tombstones), `restated` (new versions). `drift`
+lists the fields that a publisher added and no contract knows yet.
+"""
+
+_SPELLING = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+
+
+def identifier(source: Source, table: Table) -> str:
+    """Return the name of a landed table inside `incoming`, `raw` and `quarantine`."""
+    return f"{source.code}__{table.name}"
+
+
+def tables_of(*, internal: bool) -> list[tuple[Source, Table]]:
+    """Return the landed tables of one of the two files."""
+    return [(source, table) for source, table in sources.tables() if table.is_internal is internal]
+
+
+def areas(settings: Settings) -> list[bool]:
+    """Return which files there is something for: the warehouse always, the internal one when its tables have landed."""
+    internal = any(landing.files(settings, s.code, t.name) for s, t in tables_of(internal=True))
+    return [False, True] if internal or settings.internal.exists() else [False]
+
+
+def file_of(settings: Settings, *, internal: bool) -> Path:
+    """Return the builder's file of an area."""
+    return settings.internal if internal else settings.warehouse
+
+
+@contextmanager
+def open_warehouse(
+    settings: Settings, *, read_only: bool = False, internal: bool = False, may_differ: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open one of the builder's files with its schemas and raw tables in place, and close it.
+
+    The caller holds the builder's lock: DuckDB allows one writing process per file. Nobody else may read what is
+    internal. `may_differ` is for who is about to mend raw tables that differ from their contracts.
+
+    Raises:
+        ConfigurationError: a raw table has other columns than its contract.
+    """
+    import duckdb
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    path = file_of(settings, internal=internal)
+    if internal and path.exists() and not read_only:
+        path.chmod(0o600)
+    connection = duckdb.connect(str(path), read_only=read_only, config=settings.duckdb_config)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        if not read_only:
+            _prepare(connection, internal=internal, may_differ=may_differ)
+        yield connection
+    finally:
+        connection.close()
+        if internal and not read_only:
+            path.chmod(0o400)
+
+
+def columns_of(table: Table) -> list[tuple[str, str]]:
+    """Return the (name, type) of a raw table's columns, types in DuckDB's own spelling."""
+    return [(c.name, _SPELLING.get(c.type, c.type.replace(", ", ","))) for c in (*table.columns, *BOOKKEEPING)]
+
+
+def columns_in(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> list[tuple[str, str]]:
+    """Return a table's (name, type) in order, less the fields that no contract knows yet."""
+    return connection.execute(
+        "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? "
+        "and not starts_with(column_name, ?) order by column_index",
+        [schema, name, landing.NEW_FIELD],
+    ).fetchall()
+
+
+def differences(connection: duckdb.DuckDBPyConnection, table: Table, name: str) -> tuple[list[str], list[str]]:
+    """Return what the contract has and raw has not, and the other way round, as 'name type'."""
+    expected, got = columns_of(table), columns_in(connection, "raw", name)
+    if not got or expected == got:
+        return [], []
+    lacking, surplus = set(expected) - set(got), set(got) - set(expected)
+    if not lacking and not surplus:
+        return ["the same columns in another order"], ["this order"]
+    return sorted(" ".join(c) for c in lacking), sorted(" ".join(c) for c in surplus)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, *, internal: bool, may_differ: bool) -> None:
+    for schema in SCHEMAS:
+        connection.execute(f"create schema if not exists {schema}")
+    for table_name, columns in OPS.items():
+        connection.execute(f"create table if not exists ops.{table_name} ({columns})")
+        for column in columns.replace(" primary key", "").split(", "):
+            connection.execute(f"alter table ops.{table_name} add column if not exists {column}")
+    known = {
+        row[0]
+        for row in connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
+    }
+    for source, table in tables_of(internal=internal):
+        name = identifier(source, table)
+        if name not in known:
+            ddl = ", ".join(f'"{c.name}" {c.type}' for c in (*table.columns, *BOOKKEEPING))
+            connection.execute(f'create table raw."{name}" ({ddl})')
+            continue
+        lacking, surplus = differences(connection, table, name)
+        if (lacking or surplus) and not may_differ:
+            raise ConfigurationError(
+                f"raw.{name} has other columns than its contract",
+                expected=lacking,
+                got=surplus,
+                remedy="Run `drypowder migrate` to see what changes, `drypowder migrate --apply` to rebuild the table "
+                "from the archive.",
+            )
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what the block does, or none of it."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def clear_incoming(connection: duckdb.DuckDBPyConnection, source: Source, table: Table) -> None:
+    """Drop what was shown to the gate."""
+    name = identifier(source, table)
+    for (each,) in connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'incoming' "
+        "and (table_name = $name or starts_with(table_name, $name || '__'))",
+        {"name": name},
+    ).fetchall():
+        connection.execute(f'drop table incoming."{each}"')
+
+
+def drop(connection: duckdb.DuckDBPyConnection, source: Source, table: Table) -> None:
+    """Drop a raw table and all that is recorded of it, to be made anew by its contract of today."""
+    name = identifier(source, table)
+    clear_incoming(connection, source, table)
+    with transaction(connection):
+        connection.execute(f'drop table if exists raw."{name}"')
+        connection.execute(f'drop table if exists quarantine."{name}"')
+        for records in ("loads", "held_back", "quarantine", "history_changes", "drift"):
+            connection.execute(
+                f"delete from ops.{records} where source = ? and table_name = ?", [source.code, table.name]
+            )
+
+
+def raw_partition(fetch: Fetch) -> str:
+    """Return the partition as `raw` names it: a fallback's is apart, so that the primary does not withdraw its rows."""
+    return f"{fetch.partition}@fallback" if fetch.is_fallback else fetch.partition
