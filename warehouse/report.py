@@ -200,6 +200,7 @@ STATES = {
     "held back": "bold red",
     "not due": "cyan",
     "never landed": "magenta",
+    "unproven": "magenta",
     "off": "dim",
 }
 """Every state of a table, in the order of the summary, with its colour."""
@@ -299,7 +300,8 @@ def _state(
         from warehouse.pipeline import live_checks
 
         if settings.sources == "live" and f"{source.code}.{table.name}" not in live_checks(settings):
-            reason = f"No real answer was seen yet: run `drypowder check-live {source.code}` first. {reason}"
+            command = f"drypowder check-live {source.code}.{table.name}"
+            return {"state": "unproven", "reason": f"No real answer was seen yet: run `{command}` first."}
     return {"state": state, "reason": reason}
 
 
@@ -408,7 +410,7 @@ def _cells(each: Standing) -> list[str]:
 
 def _remarks(each: Standing) -> Iterator[str]:
     """Yield what a reader has to know of a table that is not simply fresh."""
-    if each.state != "fresh":
+    if each.state not in {"fresh", "never landed"}:  # of what never landed the next due date is all there is to say
         yield each.reason
     for held in each.held_back:
         yield f"HELD BACK {held['partition']} at {held['border']}: {held['reason']}"

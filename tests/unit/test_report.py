@@ -91,7 +91,8 @@ def test_a_home_without_a_release_lists_every_table_and_says_that_nothing_is_pub
     assert "make demo" in printed
     assert "the clock says 2026-07-25 12:00Z" in printed
     assert printed.count("never landed") == 3
-    assert "rates: Nothing of it has landed. The period to 2026-07-24 was due Fri 2026-07-24 16:00 New York." in printed
+    assert "2026-07-25 20:00" in printed, "when the next day is due"
+    assert "Nothing of it has landed" not in printed, "forty such lines would bury what is late"
     assert "Nothing is held back." in printed
     assert printed.splitlines()[-1] == "2 never landed"
     assert not home.home.exists()  # looking changes nothing
@@ -204,7 +205,9 @@ def test_a_keyed_table_without_its_key_is_off(home, registry, publish):
 
 def test_a_parser_that_saw_only_documents_names_the_check_that_it_waits_for(home, registry):
     registry(rates={"proven": "documented"})
-    assert "run `drypowder check-live toy` first" in status(home)
+    printed = status(home)
+    assert "run `drypowder check-live toy.rates` first" in printed
+    assert printed.splitlines()[-1] == "1 unproven"
     home.home.mkdir()
     (home.home / "live-checks.json").write_text(json.dumps({"toy.rates": NOW}))
     printed = status(home)
