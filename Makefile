@@ -37,11 +37,11 @@ check: setup-dev  ## Lint, types, generated files, dbt parse, unit, dag and conv
 test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
 	@$(BIN)/pytest -q -n $(WORKERS) -m slow tests
 
-drill: setup-dev  ## Long drills: the builder killed many times, at random moments
-	@DRYPOWDER_DRILL=long $(BIN)/pytest -q -m slow tests/integration/test_kill.py
+drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py
 
-bench: setup-dev  ## Measure: landing against DuckDB's own read, parsing of the DAG folder
-	@$(BIN)/python benchmarks/landing.py
+bench: setup-dev  ## Measure: landing against DuckDB's own reads, a bulk download's memory, parsing of the DAG folder
+	@$(BIN)/python benchmarks/landing.py --bulk
 	@$(BIN)/python benchmarks/dag_parsing.py
 
 generate: setup-dev  ## Write what derives from the contracts: dbt sources, doc blocks, catalogue

@@ -26,6 +26,11 @@ FED_BY: dict[str, tuple[str, ...]] = {
     "marts.fct_company_cash_flows_quarterly": ("sec__company_facts",),
     "marts.fct_auctions": ("fiscaldata__auctions",),
     "marts.fct_financial_stress_daily": ("ofr__financial_stress",),
+    "marts.fct_liquidity_levels": (
+        "board__h41",
+        "fiscaldata__operating_cash_balance",
+        "nyfed__reverse_repo",
+    ),
     "marts.fct_foreign_treasury_holdings_monthly": ("tic__major_foreign_holders",),
     "marts.fct_crypto_prices_daily": ("binance__spot_klines", "defillama__coin_prices"),
     "metrics.dim_metric": (),

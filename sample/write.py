@@ -9,19 +9,28 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import os
 import sys
+import zipfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+from xml.sax.saxutils import escape, quoteattr
 
-from warehouse.contract import Response
+from warehouse.contract import Response, Table
+from warehouse.errors import SourceUnavailable
 from warehouse.recording import INDEX, Recorded, canonical_url
-from warehouse.sources import defillama, fiscaldata, ofr, sec, tic
+from warehouse.sources import board, defillama, fiscaldata, nyfed, ofr, sec, tic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from warehouse.contract import Row
 
 SAMPLE = Path(__file__).resolve().parent
 
@@ -90,10 +99,50 @@ COMPANIES = {
 }
 """Ticker, name at the SEC, and day the figures were gathered: never before the newest filing among them."""
 
+LISTED = {789019: "MSFT", 320193: "AAPL", 1045810: "NVDA", 1318605: "TSLA"}
+"""Companies whose list of filings is recorded."""
+
+FILINGS = 200
+ENTITY_FIELDS = ("entityType", "sic", "sicDescription", "name", "tickers", "exchanges", "category", "fiscalYearEnd")
+
 FIRST_YEAR = 2008
 """Bidder classes are published since 2008; older auctions are prices only and left out."""
 
-GATHERED = {"auctions": "2026-01-31", "fsi": "2024-12-04", "tic": "2026-03-19", "crypto": "2026-07-25"}
+FIRST_REVERSE_REPO_YEAR = 2014
+"""The facility is open on every business day since September 2013; before, there were tests, some of several parts."""
+
+GATHERED = {
+    "auctions": "2026-01-31",
+    "fsi": "2024-12-04",
+    "tic": "2026-03-19",
+    "crypto": "2026-07-25",
+    "fed": "2026-05-27",
+    "cash": "2025-07-15",
+    "debt": "2025-04-02",
+    "filings": "2026-03-05",
+}
+"""Day each was gathered, where it is not known the first on which all of it was published."""
+
+NOW = datetime.fromisoformat(f"{max(*GATHERED.values(), *(day for _, _, day in COMPANIES.values()))}T12:00:00+00:00")
+"""Instant of the newest answer, which is the clock of whoever runs on the sample: it decides what is asked for."""
+
+BOARD_SERIES = {
+    "H41": {
+        "WALCL": ("RESPPMA_N.WW", "Total assets (less eliminations from consolidation): Wednesday level", "L"),
+        "WRESBAL": ("RESH4R_XAW_N.WW", "Reserve balances with Federal Reserve Banks: week average", "A"),
+    },
+    "H15": {
+        "DGS10": ("RIFLGFCY10_N.B", "Market yield on U.S. Treasury securities at 10-year constant maturity", None),
+        "DGS2": ("RIFLGFCY02_N.B", "Market yield on U.S. Treasury securities at 2-year constant maturity", None),
+        "DGS3MO": ("RIFLGFCM03_N.B", "Market yield on U.S. Treasury securities at 3-month constant maturity", None),
+    },
+}
+"""By release and FRED's name: the Board's name of the series, what it is, and kind of figure where one is stated."""
+
+BOARD_ATTRIBUTES = {
+    "H41": {"CURRENCY": "USD", "FREQ": "19", "UNIT": "Currency", "UNIT_MULT": "1000000"},
+    "H15": {"CURRENCY": "NA", "FREQ": "9", "UNIT": "Percent:_Per_Year", "UNIT_MULT": "1"},
+}
 
 
 @dataclass
@@ -102,12 +151,18 @@ class Sample:
 
     entries: list[Recorded] = field(default_factory=list)
 
-    def add(self, path: str, url: str, body: str, fetched: str, params: dict[str, str] | None = None) -> None:
-        """Write one body, and remember it as the answer to a request made on the day `fetched`."""
-        content_type = "application/json" if body[:1] in "{[" else "text/plain"
+    def add(
+        self, path: str, url: str, body: str | bytes, fetched: str, params: Mapping[str, str] | None = None
+    ) -> None:
+        """Write one body, and remember it as the answer to a request made on the day `fetched`; bytes are a zip."""
         file = SAMPLE / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(gzip.compress(body.encode(), compresslevel=9, mtime=0))
+        if isinstance(body, bytes):
+            content_type = "application/zip"
+            file.write_bytes(body)
+        else:
+            content_type = "application/json" if body[:1] in "{[" else "text/plain"
+            file.write_bytes(gzip.compress(body.encode(), compresslevel=9, mtime=0))
         self.entries.append(
             Recorded(
                 method="GET",
@@ -119,6 +174,28 @@ class Sample:
                 origin="reconstructed",
             )
         )
+
+
+class _Noted(SourceUnavailable):
+    """Carries what a partition asks for first."""
+
+    def __init__(self, url: str, params: Mapping[str, str] | None) -> None:
+        super().__init__(url)
+        self.url, self.params = url, params
+
+
+def _request(table: Table, key: str) -> tuple[str, Mapping[str, str] | None]:
+    """Return the address and query that the connector itself forms at NOW for a partition that is one answer."""
+
+    def get(url: str, /, *, params: Mapping[str, str] | None = None, **_: object) -> Response:
+        raise _Noted(url, params)
+
+    partition = next(p for p in table.partitions(NOW) if p.key == key)
+    try:
+        list(partition.fetch(get))
+    except _Noted as noted:
+        return noted.url, noted.params
+    raise AssertionError(f"{table.name} {key} asks for nothing")
 
 
 def write_company_facts(sample: Sample, recordings: Path) -> None:
@@ -223,22 +300,20 @@ def _january_2026(recordings: Path) -> list[dict[str, str]]:
 
 def write_stress_index(sample: Sample, recordings: Path) -> None:
     """Write the stress index, each figure with the digits that were published."""
-    names = {ours: theirs for theirs, ours in ofr.HEADER.items()}
-    lines = [",".join(names.values())]
-    for row in ofr.extract(_response(recordings / "liquidity" / "fsi.csv", ofr.URL)):
-        figures = ["" if row[name] is None else str(row[name]) for name in list(names)[1:]]
-        lines.append(",".join([str(row["observation_date"]), *figures]))
+    names = [column.wire for column in ofr.FINANCIAL_STRESS.columns]
+    rows = _rows(ofr.FINANCIAL_STRESS, recordings / "liquidity" / "fsi.csv", ofr.URL)
+    lines = [",".join(names), *(",".join(str(row[name] or "") for name in names) for row in rows)]
     sample.add("ofr/fsi.csv.gz", ofr.URL, "\n".join(lines) + "\n", GATHERED["fsi"])
 
 
 def write_foreign_holders(sample: Sample, recordings: Path) -> None:
     """Write the table of foreign holders in yearly blocks, newest first, without the publisher's footnotes."""
-    response = _response(recordings / "sovereign" / "tic_mfhhis01.txt", tic.URL)
-    blocks: dict[str, dict[str, dict[tuple[str, str], object]]] = defaultdict(lambda: defaultdict(dict))
+    blocks: dict[str, dict[str, dict[tuple[str, str], str]]] = defaultdict(lambda: defaultdict(dict))
     memo = set()
-    for row in tic.extract(response):
+    for row in _rows(tic.MAJOR_FOREIGN_HOLDERS, recordings / "sovereign" / "tic_mfhhis01.txt", tic.URL):
         holder, month_end = str(row["holder_name"]), str(row["month_end"])
-        blocks[month_end[:4]][holder][month_end, str(row["survey_basis"])] = row["holdings_usd_bn"]
+        figure = str(row["holdings_usd_bn"] or "").strip()
+        blocks[month_end[:4]][holder][month_end, str(row["survey_basis"])] = "" if figure in tic.MISSING else figure
         if row["is_memo"]:
             memo.add(holder)
     lines = [["", "", "MAJOR FOREIGN HOLDERS OF TREASURY SECURITIES"], ["", "", "(in billions of dollars)"], [""]]
@@ -248,9 +323,10 @@ def write_foreign_holders(sample: Sample, recordings: Path) -> None:
         columns = sorted(next(iter(holders.values())), key=lambda c: (c[0], c[1] == "current"), reverse=True)
         lines += [["", *(tic.MONTHS[int(end[5:7]) - 1] for end, _ in columns)]]
         lines += [["Country", *(end[:4] for end, _ in columns)], ["", *("------" for _ in columns)]]
-        lines += [[h, *_figures(f, columns)] for h, f in holders.items() if h not in memo]
+        figures = {holder: [by_column[c] for c in columns] for holder, by_column in holders.items()}
+        lines += [[h, *f] for h, f in figures.items() if h not in memo]
         lines += [[""], ["Of which:"]]
-        lines += [[h.removeprefix("For. Official: "), *_figures(holders[h], columns)] for h in holders if h in memo]
+        lines += [[h.removeprefix("For. Official: "), *f] for h, f in figures.items() if h in memo]
         lines += [[""]]
     lines += [["Department of the Treasury/Federal Reserve Board"], ["3/18/26"]]
     # Quotes stand around names with commas, and every line has the width of the widest block.
@@ -258,10 +334,6 @@ def write_foreign_holders(sample: Sample, recordings: Path) -> None:
         "\t".join(f'"{f}"' if "," in f else f for f in [*line, *[""] * (14 - len(line))]) for line in lines
     )
     sample.add("tic/mfhhis01.txt.gz", tic.URL, text + "\n", GATHERED["tic"])
-
-
-def _figures(by_column: dict[tuple[str, str], object], columns: list[tuple[str, str]]) -> list[str]:
-    return ["" if by_column[c] is None else str(by_column[c]) for c in columns]
 
 
 def write_coin_prices(sample: Sample, recordings: Path) -> None:
@@ -286,8 +358,105 @@ def write_coin_prices(sample: Sample, recordings: Path) -> None:
         )
 
 
-def _response(path: Path, url: str) -> Response:
-    return Response(url=url, body=path.read_bytes(), sha256="", fetched_at=datetime.now(UTC), origin="recorded")
+def write_board_releases(sample: Sample, recordings: Path) -> None:
+    """Write two releases of the Board as zips of SDMX, with the series of which FRED's copy is known."""
+    for release, series in BOARD_SERIES.items():
+        table = board.H41 if release == "H41" else board.H15
+        url, params = _request(table, "all")
+        body = _zip(f"{release}_data.xml", "".join(_sdmx(release, series, recordings)))
+        sample.add(f"board/{release.lower()}.zip", url, body, GATHERED["fed"], params)
+
+
+def _sdmx(release: str, series: Mapping[str, tuple[str, str, str | None]], recordings: Path) -> Iterator[str]:
+    """Yield the lines of a release's data file; a day that FRED leaves empty has no data at the Board."""
+    message = "http://www.SDMX.org/resources/SDMXML/schemas/v1_0"
+    kind = "http://www.federalreserve.gov/structure/compact"
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield f'<message:MessageGroup xmlns:message="{message}/message" xmlns:common="{message}/common"'
+    yield f' xmlns:frb="{kind}/common">\n<message:Header><message:ID>{release}</message:ID></message:Header>\n'
+    yield f'<frb:DataSet id="{release}" xmlns:kf="{kind}/{release}_{release}">\n'
+    for fred, (name, title, series_type) in series.items():
+        given = {**BOARD_ATTRIBUTES[release], "SERIES_NAME": name}
+        attributes = {**given, "SERIESTYPE": series_type} if series_type else given
+        yield f"<kf:Series {' '.join(f'{k}={quoteattr(v)}' for k, v in sorted(attributes.items()))}>\n"
+        yield "<frb:Annotations><common:Annotation><common:AnnotationType>Short Description</common:AnnotationType>"
+        yield f"<common:AnnotationText>{escape(title)}</common:AnnotationText></common:Annotation></frb:Annotations>\n"
+        for day, figure in _fred(fred, recordings):
+            status, value = ("A", figure) if figure else ("ND", "-9999")
+            yield f'<frb:Obs OBS_STATUS="{status}" OBS_VALUE="{value}" TIME_PERIOD="{day}" />\n'
+        yield "</kf:Series>\n"
+    yield "</frb:DataSet>\n</message:MessageGroup>\n"
+
+
+def _fred(name: str, recordings: Path) -> Iterator[tuple[str, str]]:
+    """Yield the days and figures of a series of FRED's; the figure of a day without one is empty."""
+    with (recordings / "liquidity" / f"fredgraph_{name}.csv").open(newline="", encoding="utf-8") as file:
+        yield from ((row["observation_date"], row[name]) for row in csv.DictReader(file))
+
+
+def _zip(name: str, text: str) -> bytes:
+    """Return a zip of one member, with the same bytes on every run and machine."""
+    year, month, day = map(int, GATHERED["fed"].split("-"))
+    member = zipfile.ZipInfo(name, (year, month, day, 12, 0, 0))
+    member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 3
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(member, text, compresslevel=9)
+    return packed.getvalue()
+
+
+def write_reverse_repo(sample: Sample, recordings: Path) -> None:
+    """Write one answer per year of overnight reverse repos in the New York Fed's shape, in whole dollars.
+
+    The publisher's number of an operation is not known: its place holds FRED's name of the figure and the day.
+    """
+    years: dict[int, list[dict[str, str | int]]] = defaultdict(list)
+    for day, billions in _fred("RRPONTSYD", recordings):
+        if billions and int(day[:4]) >= FIRST_REVERSE_REPO_YEAR:
+            years[int(day[:4])].append(
+                {
+                    "operationId": f"RRPONTSYD {day}",
+                    "auctionStatus": "Results",
+                    "operationDate": day,
+                    "operationType": "Reverse Repo",
+                    "term": "Overnight",
+                    "totalAmtAccepted": int(Decimal(billions) * 10**9),
+                }
+            )
+    for year, operations in years.items():
+        url, params = _request(nyfed.REVERSE_REPO, str(year))
+        body = _json({"repo": {"operations": operations[::-1]}})
+        sample.add(f"nyfed/reverse_repo_{year}.json.gz", url, body, GATHERED["fed"], params)
+
+
+def write_treasury_accounts(sample: Sample, recordings: Path) -> None:
+    """Write what is known of a year of the Daily Treasury Statement and of Debt to the Penny, a page each."""
+    for table, name, gathered in (
+        (fiscaldata.OPERATING_CASH_BALANCE, "dts_operating_cash_balance_2025-07-07_2025-07-11", "cash"),
+        (fiscaldata.DEBT_TO_PENNY, "debt_to_penny_2025Q1", "debt"),
+    ):
+        page = json.loads((recordings / "treasury" / f"fiscaldata_{name}.json").read_bytes())["data"]
+        meta = {"count": len(page), "total-count": len(page), "total-pages": 1}
+        url, params = _request(table, "2025")
+        body = _json({"data": page, "meta": meta})
+        sample.add(f"fiscaldata/{table.name}_2025.json.gz", url, body, GATHERED[gathered], params)
+
+
+def write_submissions(sample: Sample, recordings: Path) -> None:
+    """Write the newest filings of the companies whose list is recorded; older pages are not named."""
+    for cik, ticker in LISTED.items():
+        document = json.loads((recordings / "sec" / f"submissions_CIK{cik:010d}.json").read_bytes())
+        recent = {name: values[:FILINGS] for name, values in document["filings"]["recent"].items()}
+        entity = {name: document[name] for name in ("cik", *ENTITY_FIELDS, "formerNames")}
+        url, params = _request(sec.SUBMISSIONS, f"{cik:010d}")
+        body = _json({**entity, "filings": {"recent": recent, "files": []}})
+        sample.add(f"sec/submissions_{ticker}.json.gz", url, body, GATHERED["filings"], params)
+
+
+def _rows(table: Table, path: Path, url: str) -> Iterator[Row]:
+    """Yield the rows of a recorded file as the table's own extractor reads them."""
+    extract = cast("Callable[[Response], Iterator[Row]]", table.extract)
+    return extract(Response(url=url, body=path.read_bytes(), sha256="", fetched_at=NOW, origin="recorded"))
 
 
 def _json(body: object) -> str:
@@ -295,15 +464,45 @@ def _json(body: object) -> str:
 
 
 NOTES = {
+    "sec/submissions": (
+        "SEC EDGAR submissions",
+        "public domain (US government)",
+        "all but the newest 200 filings; the filer's addresses",
+    ),
     "sec": (
         "SEC EDGAR companyfacts, and facts as filed in 10-Q, 10-K and 8-K",
         "public domain (US government)",
         "tags that METHOD's A.1 does not name; labels; facts not exactly as filed; filing days that are not known",
     ),
-    "fiscaldata": (
+    "fiscaldata/auctions": (
         "Treasury: Fiscal Data auctions_query and whole-history download, TreasuryDirect securities",
         "free to redistribute",
         "years before 2008; of auctions without detail all but dates and price; of 2026 all but January's bills",
+    ),
+    "fiscaldata/operating_cash_balance": (
+        "Treasury: Fiscal Data, Daily Treasury Statement",
+        "free to redistribute",
+        "all days but 2025-07-07 to 2025-07-11",
+    ),
+    "fiscaldata/debt_to_penny": (
+        "Treasury: Fiscal Data, Debt to the Penny",
+        "free to redistribute",
+        "all days but those of January to March 2025",
+    ),
+    "board/h41": (
+        "Federal Reserve Board, H.4.1: total assets and reserves, copied from FRED's download of WALCL and WRESBAL",
+        "public domain (US government); cite the Board",
+        "all other series; codes of category and component; schema files",
+    ),
+    "board/h15": (
+        "Federal Reserve Board, H.15: Treasury yields, copied from FRED's download of DGS10, DGS2 and DGS3MO",
+        "public domain (US government); cite the Board",
+        "all other series; codes of instrument and maturity; schema files",
+    ),
+    "nyfed": (
+        "Federal Reserve Bank of New York: overnight reverse repos, copied from FRED's download of RRPONTSYD",
+        "New York Fed terms of use: attribution",
+        "years before 2014; other terms; all but amounts (FRED's name and the day stand for the operation's number)",
     ),
     "ofr": ("OFR Financial Stress Index", "public domain (US government)", "nothing; it ends in November 2024"),
     "tic": (
@@ -317,14 +516,11 @@ NOTES = {
         "days before 2025-09-01, other coins, confidence",
     ),
 }
-"""By source: where the figures are from, under which licence, and what is left out."""
+"""By beginning of a file's path, the more exact first: whose figures, under which licence, and what is left out."""
 
 
 def write_readme(sample: Sample) -> None:
     """Write the table of what there is, derived from the index."""
-    groups: dict[str, list[Recorded]] = defaultdict(list)
-    for entry in sample.entries:
-        groups[entry.body.split("/")[0]].append(entry)
     lines = [
         "# Sample",
         "",
@@ -335,21 +531,40 @@ def write_readme(sample: Sample) -> None:
         "| file | source | URL | gathered | origin | licence | left out |",
         "|---|---|---|---|---|---|---|",
     ]
-    for source, entries in groups.items():
-        figures, licence, left_out = NOTES[source]
-        lines += [
+    for entry in sample.entries:
+        figures, licence, left_out = next(note for start, note in NOTES.items() if entry.body.startswith(start))
+        lines.append(
             f"| {entry.body} | {figures} | {entry.url.split('?')[0]} | {entry.fetched_at:%Y-%m-%d} "
             f"| {entry.origin} | {licence} | {left_out} |"
-            for entry in entries
-        ]
+        )
     lines += [
         "",
-        "No Binance or Bitstamp response is here: only closes are known for the days of the sample, and no open, high",
-        "or low is invented. CoreWeave is absent because none of its known facts is exactly as filed; of Oracle and",
-        "Sandisk there are a few.",
+        "Figures of the Board and of the New York Fed are the agency's own; we know them from FRED's downloads of May",
+        "2026, and nothing of FRED's is here. Source: Board of Governors of the Federal Reserve System (US), H.4.1 and",
+        "H.15. Source: Federal Reserve Bank of New York, https://www.newyorkfed.org/markets; its content is subject to",
+        "the Terms of Use at newyorkfed.org.",
+        "",
+        "Left out whole: SOFR, since a year of reference rates is asked for with four other rates that are not known;",
+        "the Chicago Fed's index, of which only the headline is known and whose terms are not verified; two 13F",
+        "reports, since their filers are not followed; Binance and Bitstamp, since only closes are known for the days",
+        "of the sample, and no open, high or low is invented. CoreWeave is absent because none of its known facts is",
+        "exactly as filed; of Oracle and Sandisk there are a few.",
         "",
     ]
     (SAMPLE / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+WRITERS = (
+    write_company_facts,
+    write_submissions,
+    write_auctions,
+    write_treasury_accounts,
+    write_board_releases,
+    write_reverse_repo,
+    write_stress_index,
+    write_foreign_holders,
+    write_coin_prices,
+)
 
 
 def main() -> None:
@@ -359,11 +574,11 @@ def main() -> None:
     if not (recordings / "sec").is_dir():
         sys.exit(f"{recordings} holds no recorded responses: give their folder as the argument.")
     sample = Sample()
-    for write in (write_company_facts, write_auctions, write_stress_index, write_foreign_holders, write_coin_prices):
+    for write in WRITERS:
         write(sample, recordings)
     (SAMPLE / INDEX).write_text("".join(f"{e.as_json()}\n" for e in sample.entries), encoding="utf-8")
     write_readme(sample)
-    size = sum(f.stat().st_size for f in SAMPLE.rglob("*.gz"))
+    size = sum((SAMPLE / entry.body).stat().st_size for entry in sample.entries)
     print(f"{len(sample.entries)} responses, {size / 1e6:.2f} MB compressed, in {SAMPLE}")
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -18,6 +19,7 @@ from tests.integration.conftest import cli, command, environment
 from warehouse import pipeline, release, report, upkeep
 from warehouse.errors import GateClosed, NoRelease, NothingNew
 from warehouse.settings import PROJECT_ROOT, Settings
+from warehouse.sources import tables
 
 pytestmark = pytest.mark.slow
 
@@ -222,11 +224,46 @@ def test_a_home_without_a_release_says_what_to_type(tmp_path, built):
     assert "make demo" in done.stdout
 
 
+def test_terms_travel_with_every_export(built):
+    found = release.current(built)
+    public = {f"{s.code}.{t.name}": t.licence for s, t in tables() if not t.is_internal}
+    assert {name: entry["licence"]["attribution"] for name, entry in found.manifest["sources"].items()} == {
+        name: licence.attribution for name, licence in public.items()
+    }
+    page = (found.path / "ATTRIBUTION.md").read_text()
+    assert all(licence.attribution in page for licence in public.values())
+    assert query(built, "select count(*) from ops.terms") == [(len(public),)]
+    files = list(found.path.rglob("*.parquet"))
+    assert files
+    for file in files:
+        (text,) = duckdb.execute(
+            "select decode(value) from parquet_kv_metadata(?) where decode(key) = 'drypowder_terms'", [str(file)]
+        ).fetchone()
+        assert json.loads(text)["nyfed.reverse_repo"]["attribution"] == public["nyfed.reverse_repo"].attribution
+
+
+def test_a_release_names_nothing_that_may_not_be_passed_on(built):
+    found = release.current(built)
+    private = [f"{s.code}.{t.name}" for s, t in tables() if t.is_internal]
+    assert private
+    texts = [p.read_text(errors="replace") for p in found.path.rglob("*") if p.suffix in {".json", ".md", ".html"}]
+    assert not [name for name in private for text in texts if name in text]
+    for source, table in tables():
+        if table.is_internal:
+            name = f"{source.code}__{table.name}"
+            assert query(built, f"select count(*) from duckdb_tables() where table_name like '%{name}%'") == [(0,)]
+
+
 def test_the_sample_is_what_its_script_writes(recordings):
-    before = {p.name: p.read_bytes() for p in (PROJECT_ROOT / "sample").rglob("*.gz")}
-    assert before
+    before = sample_bodies()
+    assert {Path(name).suffix for name in before} == {".gz", ".zip"}
     subprocess.run([sys.executable, PROJECT_ROOT / "sample" / "write.py", recordings], check=True, capture_output=True)
-    assert {p.name: p.read_bytes() for p in (PROJECT_ROOT / "sample").rglob("*.gz")} == before
+    assert sample_bodies() == before
+
+
+def sample_bodies():
+    folder = PROJECT_ROOT / "sample"
+    return {str(p): p.read_bytes() for suffix in ("gz", "zip") for p in folder.rglob(f"*.{suffix}")}
 
 
 def test_the_readme_shows_what_the_demo_prints(built):

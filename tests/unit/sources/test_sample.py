@@ -1,68 +1,84 @@
 """The sample is read by every extractor, so that a stranger's clone does not skip the goldens."""
 
+import io
 import json
+import zipfile
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 import pytest
 
-from warehouse.contract import Response, SqlExtract
+from warehouse import landing
+from warehouse.archive import Fetch
+from warehouse.contract import Response
+from warehouse.errors import SourceUnavailable
 from warehouse.recording import Recording, canonical_url
-from warehouse.settings import PROJECT_ROOT
+from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.sources import sec, tables
 
 SAMPLE = PROJECT_ROOT / "sample"
 
 
+class Answers:
+    """Answers from the sample as the client would, and remembers which of its files it gave."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.now = recording.newest_fetch
+        self.given: Counter[str] = Counter()
+
+    def __call__(self, url, /, *, params=None, **_):
+        entry = self.recording.find("GET", canonical_url(url, params), self.now)
+        self.given[entry.body] += 1
+        body = self.recording.body(entry)
+        return Response(url=entry.url, body=body, sha256="", fetched_at=entry.fetched_at, origin=entry.origin)
+
+
 @pytest.fixture(scope="module")
-def landed(tmp_path_factory) -> dict[str, list[dict]]:
-    """Rows of every table of the sample, asked for through the connectors' own partitions."""
-    recording = Recording.open(SAMPLE)
-    now = recording.newest_fetch
-    scratch = tmp_path_factory.mktemp("bodies")
+def answers() -> Answers:
+    return Answers(Recording.open(SAMPLE))
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory, answers) -> dict[str, list[dict]]:
+    """Rows of every table of the sample as they land, asked for through the connectors' own partitions."""
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
     rows = defaultdict(list)
     for source, table in tables():
-        for partition in table.partitions(now):
-            asked = [e for e in recording.entries if e.url in _urls(partition)]
-            for entry in asked:
-                body = recording.body(entry)
-                response = Response(
-                    url=entry.url, body=body, sha256="", fetched_at=entry.fetched_at, origin=entry.origin
-                )
-                name = f"{source.code}.{table.name}"
-                if isinstance(table.extract, SqlExtract):
-                    table.extract.check(response)
-                    file = scratch / partition.key
-                    file.write_bytes(body)
-                    relation = duckdb.sql(table.extract.sql.replace("$body", f"'{file}'"))
-                    rows[name] += [dict(zip(relation.columns, r, strict=True)) for r in relation.fetchall()]
-                else:
-                    rows[name] += list(table.extract(response))
+        for partition in table.partitions(answers.now):
+            try:
+                responses = list(partition.fetch(answers))
+            except SourceUnavailable:
+                continue
+            fetch = Fetch.of(source.code, table.name, partition.key, table.licence.name, responses)
+            found = landing.land(settings, table, fetch, responses)
+            assert (found.quarantined, found.added) == (0, ()), partition.key
+            rows[f"{source.code}.{table.name}"] += landed_rows(found.path)
     return rows
 
 
-class _Noted(Exception):
-    """Carries the address that a partition asked for first."""
+def landed_rows(path) -> list[dict]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        query = "select * exclude (_response) from read_parquet(?)"
+        return connection.execute(query, [str(path)]).to_arrow_table().to_pylist()
 
 
-def _urls(partition) -> set[str]:
-    def get(url, /, *, expect, params=None, is_fallback=False):
-        raise _Noted(canonical_url(url, params))
-
-    try:
-        list(partition.fetch(get))
-    except _Noted as noted:
-        return {str(noted)}
-    return set()
-
-
-def test_every_response_of_the_sample_is_asked_for_and_read(landed):
+def test_every_response_of_the_sample_is_asked_for_once_and_read(landed, answers):
+    assert answers.given == Counter(entry.body for entry in answers.recording.entries)
     assert {name: len(rows) for name, rows in landed.items()} == {
+        "board.h15": 41_507,
+        "board.h41": 2_446,
         "defillama.coin_prices": 327,
         "fiscaldata.auctions": 5_982,
+        "fiscaldata.debt_to_penny": 61,
+        "fiscaldata.operating_cash_balance": 20,
+        "nyfed.reverse_repo": 3_089,
         "ofr.financial_stress": 6_292,
         "sec.company_facts": 9_292,
+        "sec.submissions": 800,
         "tic.major_foreign_holders": 12_718,
     }
 
@@ -78,15 +94,21 @@ def test_every_row_has_its_contracts_columns_and_its_own_key(landed):
 def test_every_response_says_that_it_is_reconstructed_and_was_gathered_after_its_figures(landed):
     entries = Recording.open(SAMPLE).entries
     assert {e.origin for e in entries} == {"reconstructed"}
-    gathered = {e.body.split("/")[0]: e.fetched_at for e in entries if not e.body.startswith("sec/")}
-    newest = {
-        "defillama": max(r["price_at"] for r in landed["defillama.coin_prices"]),
-        "fiscaldata": max(r["auction_date"] for r in landed["fiscaldata.auctions"]),
-        "ofr": max(r["observation_date"] for r in landed["ofr.financial_stress"]),
-        "tic": max(r["month_end"] for r in landed["tic.major_foreign_holders"]),
-    }
-    for source, instant in newest.items():
-        assert datetime.fromisoformat(instant).replace(tzinfo=UTC) < gathered[source]
+    gathered = {e.body.rpartition("/")[2].partition(".")[0]: e.fetched_at for e in entries}
+    for files, day, table in [
+        ("bitcoin_2026", "price_at", "defillama.coin_prices"),
+        ("auctions_2026", "auction_date", "fiscaldata.auctions"),
+        ("operating_cash_balance_2025", "record_date", "fiscaldata.operating_cash_balance"),
+        ("debt_to_penny_2025", "record_date", "fiscaldata.debt_to_penny"),
+        ("h41", "period_end", "board.h41"),
+        ("h15", "period_end", "board.h15"),
+        ("reverse_repo_2026", "operation_date", "nyfed.reverse_repo"),
+        ("fsi", "observation_date", "ofr.financial_stress"),
+        ("mfhhis01", "month_end", "tic.major_foreign_holders"),
+        ("submissions_NVDA", "filed_date", "sec.submissions"),
+    ]:
+        newest = datetime.fromisoformat(str(max(row[day] for row in landed[table])))
+        assert (newest if newest.tzinfo else newest.replace(tzinfo=UTC)) < gathered[files], files
     for entry in entries:
         filed = [
             r["filed_date"]
@@ -125,9 +147,53 @@ def test_the_goldens_of_the_method_are_in_the_sample(landed, cik, tag, start, en
     assert values == millions
 
 
+def test_the_fed_and_the_treasury_say_in_their_own_units_what_is_known_of_them(landed):
+    h41 = {
+        (r["series_name"], str(r["period_end"])): r["value"] * int(r["unit_multiplier"]) for r in landed["board.h41"]
+    }
+    assert h41["RESPPMA_N.WW", "2022-04-13"] == 8_965_487_000_000
+    assert h41["RESH4R_XAW_N.WW", "2025-07-30"] == 3_347_414_000_000
+    assert {(r["series_name"], r["series_type"]) for r in landed["board.h41"]} == {
+        ("RESPPMA_N.WW", "L"),
+        ("RESH4R_XAW_N.WW", "A"),
+    }
+    repo = {str(r["operation_date"]): r["total_accepted_usd"] for r in landed["nyfed.reverse_repo"]}
+    assert (repo["2022-12-30"], max(repo, key=repo.__getitem__)) == (2_553_716_000_000, "2022-12-30")
+    assert len(repo) == len(landed["nyfed.reverse_repo"]), "one operation a day"
+    assert {(r["term_type"], r["is_small_value"]) for r in landed["nyfed.reverse_repo"]} == {("Overnight", False)}
+    cash = {(r["account_type"], str(r["record_date"])): r for r in landed["fiscaldata.operating_cash_balance"]}
+    closing = cash["Treasury General Account (TGA) Closing Balance", "2025-07-11"]
+    assert (closing["open_today_usd_mn"], closing["close_today_usd_mn"]) == (282_363, None)
+
+
+def test_a_day_without_a_rate_is_a_day_without_a_value(landed):
+    statuses = Counter((r["obs_status"], r["value"] is None) for r in landed["board.h15"])
+    assert set(statuses) == {("A", False), ("ND", True)}
+    assert statuses["ND", True] == 1_752
+    days = [r["period_end"] for r in landed["board.h15"] if r["series_name"] == "RIFLGFCY10_N.B"]
+    assert max(b - a for a, b in pairwise(days)) == timedelta(days=3)
+
+
+def test_nothing_is_said_of_an_operation_but_what_is_known(landed):
+    said = {name for row in landed["nyfed.reverse_repo"] for name, value in row.items() if value is not None}
+    assert said == {
+        *("operation_id", "operation_date", "operation_type", "auction_status", "term_type", "is_small_value"),
+        "total_accepted_usd",
+    }
+    assert all(r["operation_id"] == f"RRPONTSYD {r['operation_date']}" for r in landed["nyfed.reverse_repo"])
+
+
+def test_a_zip_of_the_sample_carries_no_time_of_its_making():
+    for name in ("h41", "h15"):
+        packed = (SAMPLE / "board" / f"{name}.zip").read_bytes()
+        (member,) = zipfile.ZipFile(io.BytesIO(packed)).infolist()
+        assert (member.filename, member.date_time) == (f"{name.upper()}_data.xml", (2026, 5, 27, 12, 0, 0))
+
+
 def test_the_sample_is_small_and_its_readme_names_every_file():
     readme = (SAMPLE / "README.md").read_text()
     bodies = [json.loads(line)["body"] for line in (SAMPLE / "index.jsonl").read_text().splitlines()]
-    assert len(bodies) == 32
+    assert len(bodies) == 53
+    assert {str(f.relative_to(SAMPLE)) for f in SAMPLE.glob("*/*")} == set(bodies)
     assert all(f"| {body} |" in readme for body in bodies)
     assert sum((SAMPLE / body).stat().st_size for body in bodies) < 8_000_000

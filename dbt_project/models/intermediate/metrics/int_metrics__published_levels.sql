@@ -12,6 +12,17 @@ holdings as (
 
 ),
 
+liquidity as (
+
+    select
+        case level_id when 'rrp' then 'rrp_usd_bn' else level_id end as metric_id,
+        case level_id when 'fed_total_assets' then 'week' else 'day' end as grain,
+        *
+    from {{ ref('fct_liquidity_levels') }}
+    where level_id in ('fed_total_assets', 'treasury_general_account', 'rrp')
+
+),
+
 levels as (
 
     select
@@ -43,6 +54,21 @@ levels as (
         known_at,
         known_until
     from holdings
+    union all
+    select
+        metric_id,
+        'system' as entity_type,
+        'US' as entity_id,
+        grain,
+        period_end as period_start,
+        period_end,
+        level_usd_bn as value,
+        pit_quality,
+        origin,
+        source_url,
+        known_at,
+        known_until
+    from liquidity
 
 ),
 
