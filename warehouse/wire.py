@@ -10,9 +10,12 @@ import csv
 import io
 import json
 import lzma
+import re
 import zipfile
 import zlib
+from calendar import monthrange
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -371,6 +374,49 @@ def sheet_rows(response: Response, sheet: str) -> list[tuple[str | None, ...]]:
 def _cell(value: object) -> str | None:
     text = "" if value is None else str(value).strip()
     return text or None
+
+
+# --------------------------------------------------------------------------------------------------------- times
+
+_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_MICROSECONDS = {10: 1_000_000, 13: 1_000, 16: 1}
+"""Number of digits, and microseconds of one unit: seconds, milliseconds or microseconds from 2001 to 2286."""
+_DIGITS = re.compile(r"[0-9]+")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def us_date(text: str | None) -> str | None:
+    """Return month/day/year as ISO 8601, and any other text as it is, for the contract to judge."""
+    found = _US_DATE.fullmatch(text or "")
+    return f"{found[3]}-{found[1]:>02}-{found[2]:>02}" if found else text
+
+
+def month_end(year: str, month: str) -> str | None:
+    """Return the last day of a month given in digits, or None where there is no such month."""
+    if not (_DIGITS.fullmatch(year) and _DIGITS.fullmatch(month) and len(year) == 4):  # noqa: PLR2004
+        return None
+    if int(year) == 0 or not 1 <= int(month) <= 12:  # noqa: PLR2004
+        return None
+    return f"{year}-{int(month):02}-{monthrange(int(year), int(month))[1]:02}"
+
+
+def instant(stamp: object, where: str, *digits: int) -> datetime:
+    """Return the instant of a number of seconds, milliseconds or microseconds, told by how many digits it has.
+
+    Raises:
+        ContractViolation: it is no whole number, or has another number of digits than those given.
+    """
+    text = stamp if isinstance(stamp, str) else ""
+    if not _DIGITS.fullmatch(text) or len(text) not in digits:
+        raise ContractViolation(
+            f"{where}: a time", expected=f"{' or '.join(map(str, digits))} digits", got=repr(stamp)[:80]
+        )
+    return _EPOCH + timedelta(microseconds=int(text) * _MICROSECONDS[len(text)])
+
+
+def tick(stamp: str | None) -> timedelta:
+    """Return the smallest step of a time that `instant` has read."""
+    return timedelta(microseconds=_MICROSECONDS[len(stamp or "")])
 
 
 # -------------------------------------------------------------------------------------------------------- paging

@@ -6,7 +6,6 @@ all releases; what differs between them is the list of dimensions and when they 
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -377,14 +376,11 @@ H8 = Table(
 
 # ---------------------------------------------------------------------------------------------- excess bond premium
 
-_US_DATE = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})$")
-
 
 def extract_excess_bond_premium(response: Response) -> Iterator[Row]:
     """Yield one row per month; its date comes as month/day/year."""
     for row in wire.csv_records(response):
-        text = row.get("date") or ""
-        yield {**row, "date": _US_DATE.sub(lambda m: f"{m[3]}-{m[1]:>02}-{m[2]:>02}", text)} if "date" in row else row
+        yield {**row, "date": wire.us_date(row["date"])} if "date" in row else row
 
 
 def _fetch_excess_bond_premium(get: Get) -> Iterator[Response]:

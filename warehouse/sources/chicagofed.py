@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from warehouse import wire
@@ -19,15 +18,11 @@ URL = "https://www.chicagofed.org/-/media/publications/nfci/nfci-data-series-csv
 OTHER_URL = "https://api.data.chicagofed.org/NFCI/nfci-data-series-csv.csv"
 """The same file at the publisher's newer address, asked for where the first does not answer."""
 
-_US_DATE = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})$")
-
 
 def extract(response: Response) -> Iterator[Row]:
     """Yield one row per week; its Friday comes as month/day/year."""
     for row in wire.csv_records(response):
-        text = row.get("Friday_of_Week") or ""
-        friday = _US_DATE.sub(lambda m: f"{m[3]}-{m[1]:>02}-{m[2]:>02}", text)
-        yield {**row, "Friday_of_Week": friday} if "Friday_of_Week" in row else row
+        yield {**row, "Friday_of_Week": wire.us_date(row["Friday_of_Week"])} if "Friday_of_Week" in row else row
 
 
 def fetch(get: Get) -> Iterator[Response]:

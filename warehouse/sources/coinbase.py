@@ -22,7 +22,7 @@ from warehouse.contract import (
     year_closes_at,
 )
 from warehouse.errors import ContractViolation
-from warehouse.sources.binance.bars import BAR_RULES, instant, price
+from warehouse.sources.binance.bars import BAR_RULES, price
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def extract(response: Response) -> Iterator[Row]:
     """Yield one row per closed candle of the days that were asked for; the interface may send others besides."""
     product, first, last = _asked(response.url)
     for number, candle in enumerate(wire.rows_of_arrays(response, CANDLE)):
-        opened_at = instant(candle["time"], f"{response.url}, candle {number}", 10)
+        opened_at = wire.instant(candle["time"], f"{response.url}, candle {number}", 10)
         closed_at = opened_at + DAY
         if not first <= opened_at.date().isoformat() <= last or closed_at > response.fetched_at:
             continue

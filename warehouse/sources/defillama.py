@@ -24,7 +24,6 @@ from warehouse.contract import (
     year_closes_at,
 )
 from warehouse.errors import ContractViolation
-from warehouse.sources.binance.bars import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +58,7 @@ def extract(response: Response) -> Iterator[Row]:
     for number, point in enumerate(coin["prices"]):
         where = f"{response.url}, prices[{number}]"
         _compare(point, {"timestamp", "price"}, set(), where)
-        at = instant(point["timestamp"], f"{where}.timestamp", 10)
+        at = wire.instant(point["timestamp"], f"{where}.timestamp", 10)
         midnight = (at + timedelta(hours=12)).replace(hour=0, minute=0, second=0, microsecond=0)
         distance = abs(at - midnight)
         unfinished = max(at, midnight) > response.fetched_at
@@ -209,7 +208,7 @@ def extract_stablecoins(response: Response) -> Iterator[Row]:
         raise ContractViolation(f"{response.url} holds no list", expected="a list of days", got=repr(days)[:80])
     for number, entry in enumerate(days):
         where = f"{response.url}, day {number}"
-        begins = instant(wire.member(entry, "date", where=where), f"{where}, date", 10)
+        begins = wire.instant(wire.member(entry, "date", where=where), f"{where}, date", 10)
         _compare(entry, {"date", "totalCirculating", "totalCirculatingUSD"}, set(TOTALS), where)
         if begins + STABLE_AFTER > response.fetched_at:
             continue

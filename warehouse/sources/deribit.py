@@ -22,7 +22,6 @@ from warehouse.contract import (
     UnitCheck,
 )
 from warehouse.errors import ContractViolation
-from warehouse.sources.binance.bars import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +48,7 @@ def extract(response: Response) -> Iterator[Row]:
         where = f"{response.url}, trade {number}"
         yield {
             **wire.flat({name: value for name, value in trade.items() if name != "timestamp"}, where),
-            "timestamp": instant(trade["timestamp"], where, 13).isoformat(),
+            "timestamp": wire.instant(trade["timestamp"], where, 13).isoformat(),
             "venue": "deribit",
             "currency": currency,
             "is_lower_bound": "true",
@@ -74,7 +73,7 @@ def _page(response: Response) -> tuple[list[dict[str, Any]], str | None]:
     for number, trade in enumerate(trades):
         where = f"{response.url}, trade {number}"
         stamp = wire.member(trade, "timestamp", where=where)
-        instant(stamp, where, 13)
+        wire.instant(stamp, where, 13)
         if stamp < before:
             raise ContractViolation(f"{where} is out of order", expected=f"{before} or later", got=stamp)
         before = stamp

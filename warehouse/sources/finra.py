@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from typing import TYPE_CHECKING
 
 from warehouse import wire
@@ -63,10 +62,7 @@ def extract(response: Response) -> Iterator[Row]:
 def _month_end(text: str | None) -> str | None:
     """Return the last day of a month such as '2026-08'; of anything else nothing, for the contract to judge."""
     found = _MONTH.fullmatch(text or "")
-    if not found or found.group(1) == "0000":
-        return text
-    year, month = int(found.group(1)), int(found.group(2))
-    return f"{year:04}-{month:02}-{monthrange(year, month)[1]:02}"
+    return (wire.month_end(found[1], found[2]) if found else None) or text
 
 
 def fetch(get: Get) -> Iterator[Response]:

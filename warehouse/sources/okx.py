@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from warehouse import wire
 from warehouse.contract import Cadence, Column, Due, Estimate, KnownAt, Licence, Partition, RowRule, Source, Table
 from warehouse.errors import ContractViolation
-from warehouse.sources.binance.bars import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +48,7 @@ def extract(response: Response) -> Iterator[Row]:
         common = wire.flat({name: value for name, value in entry.items() if name != "details"}, where)
         for number, detail in enumerate(details):
             row = {**common, **wire.flat(detail, f"{where}, event {number}")}
-            row["ts"] = instant(row.get("ts"), f"{where}, event {number}", 13).isoformat()
+            row["ts"] = wire.instant(row.get("ts"), f"{where}, event {number}", 13).isoformat()
             what = tuple(row.get(name) for name in ("instId", "ts", "posSide", "side", "bkPx", "sz"))
             alike[what] += 1
             yield {

@@ -34,7 +34,6 @@ REAL = "daily_treasury_real_yield_curve"
 FIRST_NOMINAL_YEAR = 1990
 FIRST_REAL_YEAR = 2003
 
-_DATE = re.compile(r"(\d{2})/(\d{2})/(\d{4})", re.ASCII)
 _YEAR = re.compile(r"/(\d{4})/all", re.ASCII)
 
 
@@ -47,12 +46,10 @@ def extract(response: Response) -> Iterator[Row]:
     """
     asked = _YEAR.search(response.url)
     for number, record in enumerate(wire.csv_records(response, header=lambda names: "Date" in names), 1):
-        written = _DATE.fullmatch(record["Date"] or "")
-        if written and asked and written[3] != asked[1]:
-            raise ContractViolation(
-                f"{response.url}, row {number}, is of another year", expected=asked[1], got=written[0]
-            )
-        yield record | {"Date": f"{written[3]}-{written[1]}-{written[2]}"} if written else record
+        day = wire.us_date(record["Date"])
+        if day != record["Date"] and asked and str(day)[:4] != asked[1]:
+            raise ContractViolation(f"{response.url}, row {number}, is of another year", expected=asked[1], got=day)
+        yield record | {"Date": day}
 
 
 def fetch(get: Get, *, curve: str, year: int) -> Iterator[Response]:

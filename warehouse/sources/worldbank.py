@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from typing import TYPE_CHECKING
 
 from warehouse import wire
@@ -91,10 +90,10 @@ def _columns(rows: list[tuple[str | None, ...]], where: str) -> dict[int, tuple[
 
 def _month_end(text: str | None, where: str) -> str:
     found = _MONTH.match(text or "")
-    if not found or found.group(1) == "0000":
+    last_day = wire.month_end(found[1], found[2]) if found else None
+    if last_day is None:
         raise ContractViolation(f"{where}, has prices for no month", expected="such as '1960M01'", got=repr(text))
-    year, month = int(found.group(1)), int(found.group(2))
-    return f"{year:04}-{month:02}-{monthrange(year, month)[1]:02}"
+    return last_day
 
 
 def fetch(get: Get) -> Iterator[Response]:

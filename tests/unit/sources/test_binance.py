@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from warehouse.errors import ContractViolation, SourceUnavailable
 from warehouse.sources import binance
 from warehouse.sources.binance import archive, futures, spot
-from warehouse.sources.binance.bars import instant
+from warehouse.wire import instant
 
 BTC = f"{spot.URL}?endTime=1767225599999&interval=1d&limit=1000&startTime=1735689600000&symbol=BTCUSDT"
 STAMP = f"{spot.BITSTAMP}btcusd/?end=1767225599&limit=1000&start=1735689600&step=86400"

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from warehouse.errors import ContractViolation
-from warehouse.loading import give_macros
 from warehouse.sources import board
+from warehouse.versions import give_macros
 
 ZIP_URL = f"{board.URL}?filetype=zip&rel=H41"
 RELEASES = {table.name: table for table in board.SOURCE.tables if table.name != "excess_bond_premium"}

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from warehouse.errors import ContractViolation
-from warehouse.loading import give_macros
 from warehouse.sources import chicagofed
+from warehouse.versions import give_macros
 
 GOOD = "chicagofed/nfci.csv"
 

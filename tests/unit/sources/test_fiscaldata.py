@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from warehouse.errors import ContractViolation, SourceUnavailable
-from warehouse.loading import give_macros
 from warehouse.sources import fiscaldata
 from warehouse.sources.fiscaldata import _api, auctions
+from warehouse.versions import give_macros
 
 PAGES = ("fiscaldata/page_1.json", "fiscaldata/page_2.json")
 NAMES = [c.name for c in fiscaldata.AUCTIONS.columns]

@@ -11,7 +11,6 @@ import duckdb
 import pytest
 
 from warehouse.errors import ContractViolation
-from warehouse.loading import give_macros
 from warehouse.sources.nyfed import (
     PRIMARY_DEALERS,
     REFERENCE_RATES,
@@ -24,6 +23,7 @@ from warehouse.sources.nyfed import (
     soma_holdings,
 )
 from warehouse.sources.nyfed.api import BASE
+from warehouse.versions import give_macros
 
 NOW = datetime(2026, 11, 24, 22, tzinfo=UTC)
 SOFR = f"{BASE}/rates/secured/sofr/search.json"

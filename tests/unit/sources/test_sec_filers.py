@@ -7,9 +7,9 @@ import duckdb
 import pytest
 
 from warehouse.errors import ConfigurationError, ContractViolation
-from warehouse.loading import give_macros
 from warehouse.sources import sec
 from warehouse.sources.sec.filers import KNOWN_WHEN_ACCEPTED, filers, followed, refuse_other_name
+from warehouse.versions import give_macros
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.unit.sources.conftest import FIXTURES, response_of
 from warehouse.errors import ContractViolation
-from warehouse.loading import give_macros
 from warehouse.sources.sec.financial_statements import FINANCIAL_STATEMENTS, check, partitions, url_of
+from warehouse.versions import give_macros
 
 HERE = url_of(2009, 3)
 MEMBERS = {

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.unit.sources.conftest import response_of
 from warehouse.errors import ContractViolation
-from warehouse.loading import give_macros
 from warehouse.sources.sec import SUBMISSIONS
 from warehouse.sources.sec.submissions import extract, fetch, newest_reports, url_of
+from warehouse.versions import give_macros
 
 NVDA = 1045810
 FIRST, OLDER = "sec/submissions.json", "sec/submissions_older.json"

@@ -59,7 +59,7 @@ def test_a_term_that_always_was_there_is_missed_by_name(fixture, land_bodies, lo
         ("", "has no header"),
         ('Date,"3 Mo"\n01/02/2025,1,2\n', "is cut or torn"),
         ('Date,"3 Mo","3 Mo"\n01/02/2025,1,2\n', "names columns twice"),
-        ('Date,"3 Mo"\n01/02/2026,1\n', "row 1, is of another year; expected 2025; got 01/02/2026"),
+        ('Date,"3 Mo"\n01/02/2026,1\n', "row 1, is of another year; expected 2025; got 2026-01-02"),
     ],
 )
 def test_what_is_no_curve_of_the_year_is_refused(answer, body, words):

@@ -1,36 +1,8 @@
-"""What the tables of every trading venue share: instants from epoch numbers, and what holds for every bar."""
+"""What the bars of every trading venue share: how a price is declared, and what holds for every bar."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
-
 from warehouse.contract import Column, RowRule
-from warehouse.errors import ContractViolation
-
-_MICROSECONDS = {10: 1_000_000, 13: 1_000, 16: 1}
-"""Number of digits, and microseconds of one unit: seconds, milliseconds or microseconds from 2001 to 2286."""
-_DIGITS = re.compile(r"[0-9]+")
-_EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-def instant(stamp: object, where: str, *digits: int) -> datetime:
-    """Return the instant of a number of seconds, milliseconds or microseconds, told by how many digits it has.
-
-    Raises:
-        ContractViolation: it is no whole number, or has another number of digits than those given.
-    """
-    text = stamp if isinstance(stamp, str) else ""
-    if not _DIGITS.fullmatch(text) or len(text) not in digits:
-        raise ContractViolation(
-            f"{where}: a time", expected=f"{' or '.join(map(str, digits))} digits", got=repr(stamp)[:80]
-        )
-    return _EPOCH + timedelta(microseconds=int(text) * _MICROSECONDS[len(text)])
-
-
-def unit(stamp: str | None) -> timedelta:
-    """Return the smallest step of a time that `instant` has read."""
-    return timedelta(microseconds=_MICROSECONDS[len(stamp or "")])
 
 
 def price(name: str, kind: str, description: str) -> Column:

@@ -21,7 +21,6 @@ from warehouse.contract import (
 )
 from warehouse.errors import ContractViolation, SourceUnavailable
 from warehouse.sources.binance import archive
-from warehouse.sources.binance.bars import instant
 from warehouse.sources.binance.spot import LICENCE
 
 if TYPE_CHECKING:
@@ -210,7 +209,7 @@ FUTURES_METRICS = Table(
 def extract_funding(response: Response) -> Iterator[Row]:
     """Yield the settlements of a month, of the archive's file or the interface's answer."""
     for number, record in enumerate(_settlements(response), 1):
-        at = instant(record.get("calc_time"), f"{response.url}, row {number}", 13)
+        at = wire.instant(record.get("calc_time"), f"{response.url}, row {number}", 13)
         yield {**record, "calc_time": at.isoformat(), "settled_at": at.replace(second=0, microsecond=0).isoformat()}
 
 

@@ -12,7 +12,7 @@ from warehouse import wire
 from warehouse.contract import Cadence, Column, Due, Estimate, KnownAt, Licence, Partition, SqlExtract, Table
 from warehouse.errors import ContractViolation, SourceUnavailable
 from warehouse.sources.binance import archive
-from warehouse.sources.binance.bars import BAR_RULES, instant, price, unit
+from warehouse.sources.binance.bars import BAR_RULES, price
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,9 +91,9 @@ def _klines(
     """Yield Binance's bars, whose times are milliseconds, or microseconds since 2025."""
     for number, kline in enumerate(klines):
         where = f"{url}, bar {number}"
-        opened_at = instant(kline["open_time"], where, 13, 16)
+        opened_at = wire.instant(kline["open_time"], where, 13, 16)
         # The wire says a bar's last millisecond or microsecond; the next one opens right after it.
-        closed_at = instant(kline["close_time"], where, 13, 16) + unit(kline["close_time"])
+        closed_at = wire.instant(kline["close_time"], where, 13, 16) + wire.tick(kline["close_time"])
         yield (
             {
                 "venue": "binance",
@@ -130,7 +130,7 @@ def _candles(response: Response) -> Iterator[tuple[Row, datetime]]:
                 expected=sorted(CANDLE),
                 got=f"missing {sorted(CANDLE - bar.keys())}, new {sorted(bar.keys() - CANDLE)}",
             )
-        opened_at = instant(bar["timestamp"], where, 10)
+        opened_at = wire.instant(bar["timestamp"], where, 10)
         yield (
             {
                 "venue": "bitstamp",
