@@ -16,6 +16,7 @@ import great_expectations.expectations as gxe
 from warehouse.errors import ConfigurationError
 from warehouse.sources import tables
 from warehouse.validation import NEVER, Suite
+from warehouse.versions import ASIDE, may_be_aside
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -134,21 +135,39 @@ def _known(table: Table, raw: str) -> str:
     """Return the CTEs that set every fetch beside the live rows that its partition had before."""
     key = ", ".join(table.grain)
     columns = ", ".join(c.name for c in table.columns)
+    series = ", ".join(table.series)
+    same_series = "".join(f" and live.{k} is not distinct from starts.{k}" for k in table.series)
+    aside = raw.replace("raw.", "incoming.", 1) + ASIDE
     return f"""
         with arrived as (select * from {{batch}}),
-        fetches as (
-            select _partition, _fetch_id, min(({table.about[0]})::date) as starts_on
-            from arrived group by _partition, _fetch_id
+        fetches as (select distinct _partition, _fetch_id from arrived),
+        starts as (
+            select _fetch_id, {series + ", " if series else ""}min(({table.about[0]})::date) as starts_on
+            from arrived group by all
         ),
+        aside as (select * from {aside}),
         latest as (
             select {columns}, _partition, _is_deleted
             from {raw}
+            where hash({key}) in (
+                select hash({key}) from arrived
+                union all
+                select hash({key}) from {raw} where _partition in (select _partition from fetches)
+            )
             qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
         ),
-        known as (
-            select latest.*, fetches._fetch_id, ({table.about[1]})::date < fetches.starts_on as is_before
+        live as (
+            select latest.*, fetches._fetch_id
             from latest inner join fetches on latest._partition = fetches._partition
             where not latest._is_deleted
+        ),
+        known as (
+            select live.*, coalesce(({table.about[1]})::date < starts.starts_on, false) as is_before
+            from live left join starts on live._fetch_id = starts._fetch_id{same_series}
+            where not exists (
+                -- what came and could not be read is not lacking
+                select 1 from aside where aside._fetch_id = live._fetch_id and ({may_be_aside(table, "live")})
+            )
         ),
         compared as (
             select

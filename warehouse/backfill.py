@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from warehouse import clock, sources, wire
+from warehouse import clock, landing, sources, wire
 from warehouse.archive import Archive
 from warehouse.contract import Estimate, Partition, Response
-from warehouse.errors import ConfigurationError, NothingNew, WarehouseError
+from warehouse.errors import ConfigurationError, ContractViolation
 from warehouse.http import Client, transport
 from warehouse.pipeline import (
     Attempt,
@@ -26,6 +26,7 @@ from warehouse.pipeline import (
     refuse_unready,
     say,
     settings_of_home,
+    token_of,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Plan:
     partitions: tuple[Partition, ...]
     there: int
     """Partitions of the range that are landed and settled, and so not asked for."""
-    per_partition: Estimate
+    estimate: Estimate
+    """Of one partition, or of the one bulk download."""
     measured: int
     """How many archived fetches the estimate rests on; with none it is the contract's."""
     requests_per_second: float
@@ -61,17 +63,22 @@ class Plan:
     @property
     def requests(self) -> int:
         """Requests that will be made."""
-        return 1 if self.in_bulk else round(self.per_partition.requests * len(self.partitions))
+        return round(self.estimate.requests * self._times)
 
     @property
     def rows(self) -> int:
         """Rows that will land."""
-        return round(self.per_partition.rows * len(self.partitions))
+        return round(self.estimate.rows * self._times)
 
     @property
     def megabytes(self) -> float:
         """Megabytes that will be downloaded."""
-        return self.per_partition.megabytes * (1 if self.in_bulk else len(self.partitions))
+        return self.estimate.megabytes * self._times
+
+    @property
+    def _times(self) -> int:
+        """How often the estimate counts: a bulk download comes once, and not at all where nothing is missing."""
+        return min(1, len(self.partitions)) if self.in_bulk else len(self.partitions)
 
     @property
     def minutes(self) -> float:
@@ -83,6 +90,7 @@ class Plan:
         keys = [p.key for p in self.partitions]
         span = f"{keys[0]} .. {keys[-1]}" if len(keys) > 1 else "".join(keys)
         basis = f"{self.measured} fetch(es) in the archive" if self.measured else "the contract's estimate"
+        basis += " of the bulk download" if self.in_bulk else ""
         way = "one bulk download" if self.in_bulk else f"{self.requests_per_second:g} request(s) a second"
         return (
             f"{self.source}.{self.table}: {len(keys)} partition(s) to ask for ({span or 'none'}), {self.there} there\n"
@@ -139,40 +147,45 @@ def plan(
         raise ConfigurationError(
             f"{source}.{table} has no bulk download", expected="a table with one", got="none in its contract"
         )
-    wanted = [p for p in declared.partitions(now) if _overlaps(p, first, last)]
+    named = declared.partitions(now)
+    wanted = [p for p in named if _overlaps(p, first, last)]
     if not wanted:
-        periods = [p.period for p in declared.partitions(now) if p.period]
+        periods = [p.period for p in named if p.period]
         reach = f"{min(periods)[0]} to {max(p[1] for p in periods)}" if periods else "no partition now"
         raise ConfigurationError(
             f"{source}.{table} has nothing in that range", expected=reach, got=f"{first or 'start'} to {last or 'now'}"
         )
     archive = Archive(settings.archive)
-    missing = [p for p in wanted if not _is_there(archive, source, table, p, now)]
-    measured = _measured(archive, source, table)
+    missing = [p for p in wanted if not _is_there(settings, archive, source, table, p, now)]
+    measured = None if bulk else _measured(archive, source, table)
     estimate = measured[0] if measured else declared.estimate
     if bulk and declared.bulk:
         # A snapshot without an end never settles, so what a bulk download has to bring is what never came.
         missing = [p for p in wanted if archive.latest(source, table, p.key) is None]
-        share = declared.bulk.estimate
-        estimate = Estimate(requests=1, rows=estimate.rows, megabytes=share.megabytes)
+        # The download comes whole; of its rows land those of what is missing.
+        estimate = declared.bulk.estimate
+        estimate = replace(estimate, rows=round(estimate.rows * len(missing) / len(named)))
     return Plan(
         source=source,
         table=table,
         partitions=tuple(missing),
         there=len(wanted) - len(missing),
-        per_partition=estimate,
+        estimate=estimate,
         measured=measured[1] if measured else 0,
         requests_per_second=declared_source.requests_per_second,
         in_bulk=bulk,
     )
 
 
-def _is_there(archive: Archive, source: str, table: str, partition: Partition, now: datetime) -> bool:
-    """Whether a partition is settled, or was asked for within the last day: what resuming need not ask again."""
-    if is_settled(archive, source, table, partition, now):
+def _is_there(
+    settings: Settings, archive: Archive, source: str, table: str, partition: Partition, now: datetime
+) -> bool:
+    """Whether a partition is settled, or came in order within the last day: what resuming need not ask again."""
+    if is_settled(settings, archive, source, table, partition, now):
         return True
     latest = archive.latest(source, table, partition.key)
-    return latest is not None and now - latest.fetched_at < timedelta(days=1)
+    is_recent = latest is not None and now - latest.fetched_at < timedelta(days=1)
+    return latest is not None and is_recent and landing.is_whole(settings, latest)
 
 
 def _overlaps(partition: Partition, first: date | None, last: date | None) -> bool:
@@ -205,6 +218,7 @@ def backfill(
     Raises:
         NotConfigured, ConfigurationError: as `land`.
         SourceUnavailable: the bulk download is not to be had.
+        ContractViolation: the bulk download is no zip; a spoilt member of it is named in the result.
     """
     started = time.monotonic()
     settings = settings_of_home(settings)
@@ -213,27 +227,13 @@ def backfill(
     link = using or transport(settings)
     done = rows = quarantined = 0
     failed: list[str] = []
-    if made.in_bulk:
-        for attempt in _in_bulk(settings, source, table, made.partitions, link):
-            say(progress, f"{source.code}.{table.name} {attempt}")
-            failed += [attempt.partition] if attempt.error else []
-            done, rows, quarantined = done + 1, rows + attempt.rows, quarantined + attempt.quarantined
-            yield done
-    else:
-        for start in range(0, len(made.partitions), CHUNK):
-            chunk = made.partitions[start : start + CHUNK]
-            try:
-                landed = land_all(settings, source, table, chunk, link, progress)
-            except NothingNew:
-                pass
-            except WarehouseError as error:
-                say(progress, str(error))
-                failed += [p.key for p in chunk]
-            else:
-                failed += [*landed.unavailable, *landed.refused]
-                rows, quarantined = rows + landed.rows, quarantined + landed.quarantined
-            done += len(chunk)
-            yield done
+    way = _in_bulk if made.in_bulk else _in_chunks
+    for attempts in way(settings, source, table, made.partitions, link, progress):
+        failed += [a.partition for a in attempts if a.outcome in {"unavailable", "refused"}]
+        rows += sum(a.rows for a in attempts)
+        quarantined += sum(a.quarantined for a in attempts)
+        done += len(attempts)
+        yield done
     yield Backfilled(
         plan=made,
         done=done - len(failed),
@@ -244,7 +244,34 @@ def backfill(
     )
 
 
+def _in_chunks(
+    settings: Settings,
+    source: Source,
+    table: Table,
+    partitions: Sequence[Partition],
+    link: Transport,
+    progress: Progress | None,
+) -> Iterator[list[Attempt]]:
+    """Land partitions a chunk at a time, each chunk's at once."""
+    for start in range(0, len(partitions), CHUNK):
+        yield land_all(settings, source, table, partitions[start : start + CHUNK], link, progress)
+
+
 def _in_bulk(
+    settings: Settings,
+    source: Source,
+    table: Table,
+    partitions: Sequence[Partition],
+    link: Transport,
+    progress: Progress | None,
+) -> Iterator[list[Attempt]]:
+    """Land the members of a bulk download one by one, and say what became of each."""
+    for attempt in _members(settings, source, table, partitions, link) if partitions else ():
+        say(progress, f"{source.code}.{table.name} {attempt}")
+        yield [attempt]
+
+
+def _members(
     settings: Settings, source: Source, table: Table, partitions: Sequence[Partition], link: Transport
 ) -> Iterator[Attempt]:
     """Land the members of a bulk download, each as the answer that its own address would give.
@@ -257,6 +284,8 @@ def _in_bulk(
         raise ConfigurationError(f"{source.code}.{table.name} has no bulk download")
     archive = Archive(settings.archive)
     wanted = {p.key: p for p in partitions}
+    # Of before the download, as for a fetch: what is filed meanwhile is asked for again.
+    tokens = {p.key: token_of(archive, source, p) for p in partitions}
     answer = Client(link, source.requests_per_second)(bulk.url, expect="zip")
     wire.member_names(answer)
     with answer.open() as body, zipfile.ZipFile(body) as members:
@@ -265,8 +294,11 @@ def _in_bulk(
             partition = wanted.pop(key, None) if key else None
             if partition is None:
                 continue
-            wire.refuse_bomb(entry, answer.url)
-            content = members.read(entry)
+            try:
+                content = wire.read_member(members, entry, answer.url)
+            except ContractViolation as error:
+                yield Attempt(partition=partition.key, outcome="refused", error=error)
+                continue
             response = Response(
                 url=bulk.member_url(entry.filename),
                 body=content,
@@ -275,7 +307,7 @@ def _in_bulk(
                 origin=answer.origin,
                 headers={"x-bulk-url": answer.url, "x-bulk-sha256": answer.sha256},
             )
-            yield land_responses(settings, archive, source, table, partition, [response])
+            yield land_responses(settings, archive, source, table, partition, [response], tokens[partition.key])
     for key in wanted:
         yield Attempt(
             partition=key,

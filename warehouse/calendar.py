@@ -138,7 +138,10 @@ def _target_holidays() -> dict[date, str]:
 
 
 def seed() -> Path:
-    """Return the file of published schedules."""
+    """Return the file of published schedules: the one of the project that the environment names.
+
+    Deadlines and known_at rules are asked for without settings, so a project given to `Settings` alone does not count.
+    """
     return Settings.from_environment().dbt_project / "seeds" / "release_schedules.csv"
 
 

@@ -494,11 +494,16 @@ def quarantine_show(
 @quarantine.command("replay")
 def quarantine_replay(
     table: Annotated[str | None, typer.Argument(help="Table, such as 'sec.company_facts'; all when left out.")] = None,
+    *,
+    allow_fewer: Annotated[bool, typer.Option(help="Also when a table ends with fewer rows than it has now.")] = False,
 ) -> None:
-    """Read the refused, the held back and the rows set aside again, as after a contract or a rule was mended."""
+    """Read the refused, the held back and the rows set aside again, as after a contract or a rule was mended.
+
+    It rebuilds the tables that they are of from the archive, so that what is recovered is known since when it could be.
+    """
     from warehouse import quarantine as quarantined
 
-    _run(quarantined.replay, table)
+    _run(quarantined.replay, table, allow_fewer=allow_fewer)
 
 
 @quarantine.command("discard")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
@@ -400,6 +401,23 @@ class Table:
     def column(self, name: str) -> Column:
         """Return the column of that name."""
         return next(c for c in self.columns if c.name == name)
+
+    @property
+    def meaning(self) -> str:
+        """Digest of all in the contract that decides what a raw row says; another one asks for a migration.
+
+        Of the extractor it knows nothing: who mends one runs `drypowder quarantine replay` or `drypowder replay`.
+        """
+        columns = [(c.name, c.type, c.required, c.is_versioned, c.wire, c.absent) for c in self.columns]
+        rules = [(r.name, r.holds) for r in self.rules] + [(u.column, u.holds) for u in self.units]
+        known = (self.known_at.sql.split(), self.known_at.pit_quality.split(), self.about)
+        said = (columns, self.grain, rules, known, sorted(self.nulls), sorted(self.ignored), self.is_snapshot)
+        return sha256(repr(said).encode()).hexdigest()[:16]
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The part of the grain that does not say when: two rows of equal `series` are of one series."""
+        return tuple(k for k in self.grain if not any(re.search(rf"\b{k}\b", sql) for sql in self.about))
 
     @property
     def is_internal(self) -> bool:

@@ -36,9 +36,14 @@ METADATA_KEY = "drypowder_fetch"
 NEW_FIELD = "_new_"
 """Prefix of a column that no contract knows yet: a field that the publisher added, landed as text and announced."""
 _CHUNK = 50_000  # rows turned into columns at once: bounds the memory of a large payload
-_LARGE = 32 << 20  # bytes of a fetch above which its rows go through a file instead of memory
+_LARGE = 32 << 20  # bytes of a fetch above which its rows spill to disk beyond a bound of memory
+_EMPTY = ".empty"
+_PACKED = 15  # times that a zip is larger unpacked, as a rule
 _MEMORY_OF_LARGE = "512MB"
 _FLOATS = {"DOUBLE", "FLOAT"}
+_FINITE = {*_FLOATS, "DATE", "TIMESTAMP", "TIMESTAMPTZ"}
+_NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+"""A number as every publisher writes it; DuckDB would also take 1_000, 0x1A, NaN and inf."""
 _OFFLINE = {"autoinstall_known_extensions": False}
 
 
@@ -73,6 +78,37 @@ def newest_digest(settings: Settings, fetch: Fetch) -> str | None:
     """Return the digest of what landed last for a fetch's partition, or None."""
     landed = sorted(path.stem for path in _folder(settings, fetch).glob("[0-9]*.parquet"))
     return landed[-1].rpartition("-")[2] if landed else None
+
+
+def has_landed(settings: Settings, fetch: Fetch) -> bool:
+    """Whether a fetch's rows are on disk: its own, those of equal bytes before it, or the note that it has none."""
+    path = path_of(settings, fetch)
+    return path.exists() or path.with_suffix(_EMPTY).exists() or newest_digest(settings, fetch) == fetch.digest
+
+
+def note_empty(settings: Settings, fetch: Fetch) -> None:
+    """Write down that a fetch rightly has no rows, so that nobody looks for its file."""
+    write_atomically(path_of(settings, fetch).with_suffix(_EMPTY), b"")
+
+
+def _hold_of(settings: Settings, fetch: Fetch) -> Path:
+    return _refusal_of(settings, fetch).with_suffix(".held")
+
+
+def hold(settings: Settings, fetch: Fetch) -> None:
+    """Write down that the gate held a fetch back, so that its partition is asked for again until it heals."""
+    write_atomically(_hold_of(settings, fetch), fetch.fetch_id.encode())
+
+
+def release(settings: Settings, fetch: Fetch) -> None:
+    """Forget that a partition was held back: a good fetch of it has passed."""
+    _hold_of(settings, fetch).unlink(missing_ok=True)
+
+
+def is_whole(settings: Settings, fetch: Fetch) -> bool:
+    """Whether a partition's newest fetch has landed and neither the contract nor the gate keeps it out."""
+    kept_out = _refusal_of(settings, fetch).exists() or _hold_of(settings, fetch).exists()
+    return has_landed(settings, fetch) and not kept_out
 
 
 def _refusal_of(settings: Settings, fetch: Fetch) -> Path:
@@ -122,7 +158,7 @@ def land(settings: Settings, table: Table, fetch: Fetch, responses: Sequence[Res
             Nothing is written.
     """
     path = path_of(settings, fetch)
-    is_large = sum(r.size for r in responses) > _LARGE
+    is_large = sum(r.size * (_PACKED if r.body[:2] == b"PK" else 1) for r in responses) > _LARGE
     with (
         tempfile.TemporaryDirectory(prefix="drypowder-") as scratch,
         _engine(settings, scratch, is_large) as connection,
@@ -233,20 +269,23 @@ class _Work:
         if not self._has_tables:
             self._make_tables()
         if isinstance(self.table.extract, SqlExtract):
-            untyped = f"({self._sql(self.table.extract, number, response)})"
-        else:
-            self._fill_given(self.table.extract(response))
-            untyped = "given"
+            self._add_rows(number, f"({self._sql(self.table.extract, number, response)})")
+            return
+        for _ in self._chunks(self.table.extract(response)):
+            self._add_rows(number, "given")
+
+    def _add_rows(self, number: int, untyped: str) -> None:
+        """Cast rows into `typed`, or sort them out first where one of them is bad."""
+        try:
+            is_good = self._is_good(untyped)
+        except _unreadable():
+            is_good = False
+        if not is_good:
+            self._sort_out(number, untyped)
+            return
         cast = ", ".join(f'"{c.name}"::{c.type}' for c in self.table.columns)
         added = "".join(f', "{name}"' for name in self.added)
-        try:
-            self.connection.execute(f"insert into typed select {cast}, {number}::smallint{added} from {untyped}")
-        except _unreadable() as error:
-            self._sort_out(number, untyped, error)
-        else:
-            if not self._is_good(number, untyped):
-                self._sort_out(number, untyped, None)
-        self.connection.execute("drop table if exists given")
+        self.connection.execute(f"insert into typed select {cast}, {number}::smallint{added} from {untyped}")
 
     def _count(self, name: str) -> int:
         return int((self.connection.execute(f"select count(*) from {name}").fetchone() or (0,))[0])
@@ -268,14 +307,12 @@ class _Work:
             sql = sql.replace("$body", _literal(file))
         return sql
 
-    def _fill_given(self, rows: Iterator[Row]) -> None:
-        """Fill `given` with the extractor's rows as text under the contract's names, a chunk at a time."""
+    def _chunks(self, rows: Iterator[Row]) -> Iterator[int]:
+        """Show the extractor's rows in `given`, as text under the contract's names, a chunk at a time."""
         import pyarrow as pa
 
         names = [c.name for c in self.table.columns]
         schema = pa.schema([pa.field(n, pa.string()) for n in (*names, "_new")] + [pa.field("_row", pa.int64())])
-        text = ", ".join(f'"{name}" varchar' for name in names)
-        self.connection.execute(f"create temp table given ({text}, _new varchar, _row bigint)")
         count = 0
         while chunk := list(islice(rows, _CHUNK)):
             extra = self._compare(chunk, count)
@@ -293,12 +330,11 @@ class _Work:
             columns.append(pa.array(range(count + 1, count + len(chunk) + 1), pa.int64()))
             batch = pa.record_batch(columns, schema=schema)
             self.connection.register("batch", pa.Table.from_batches([batch]))
-            self.connection.execute("insert into given select * from batch")
+            new = "".join(f", _new ->> '{name}' as \"{name}\"" for name in self.added)
+            self.connection.execute(f"create or replace temp table given as select *{new} from batch")
             self.connection.unregister("batch")
             count += len(chunk)
-        for name in self.added:
-            self.connection.execute(f'alter table given add column "{name}" varchar')
-            self.connection.execute(f"update given set \"{name}\" = _new ->> '{name}' where _new is not null")
+            yield count
 
     def _text(self, value: object) -> str | None:
         """Return a value as text, or None where the wire says that there is none."""
@@ -352,32 +388,34 @@ class _Work:
 
     # ---------------------------------------------------------------------------------------------------- judging
 
-    def _is_good(self, number: int, untyped: str) -> bool:
-        """Whether every required value is there, no number was changed by its cast, and every rule holds."""
+    def _is_good(self, untyped: str) -> bool:
+        """Whether every row casts to the contract's types without loss, has what is required, and keeps the rules."""
+        if self._loses(untyped):
+            return False
+        typed = ", ".join(f'try_cast("{c.name}" as {c.type}) as "{c.name}"' for c in self.table.columns)
         bad = " or ".join(self._faults()) or "false"
-        query = f"select 1 from typed where _response = {number} and ({bad}) limit 1"
-        return self.connection.execute(query).fetchone() is None and not self._loses(untyped)
+        query = f"select 1 from (select {typed} from {untyped}) where {bad} limit 1"
+        return self.connection.execute(query).fetchone() is None
 
     def _faults(self) -> list[str]:
         """Return SQL, over a typed row, of each way in which it is bad."""
         faults = [f'"{c.name}" is null' for c in self.table.columns if c.required]
-        faults += [f'not isfinite("{c.name}")' for c in self.table.columns if c.type in _FLOATS]
+        faults += [f'not isfinite("{c.name}")' for c in self.table.columns if c.type in _FINITE]
         return [*faults, *(f"not coalesce(({rule.holds}), true)" for rule in self.table.rules)]
 
     def _loses(self, untyped: str) -> bool:
-        """Whether a cast to the contract's types would change a number.
+        """Whether a cast to the contract's types would fail or change a value.
 
         What the extractor's SQL gives in its final type is not cast here, and loses nothing here.
         """
-        suspects = [c for c in self.table.columns if _may_round(c)]
-        if not suspects:
-            return False
         given = {row[0]: row[1] for row in self.connection.execute(f"describe select * from {untyped}").fetchall()}
-        lost = [_lost(c) for c in suspects if given[c.name] != c.type.replace(", ", ",")]
-        query = f"select 1 from {untyped} where {' or '.join(lost)} limit 1"
-        return bool(lost) and self.connection.execute(query).fetchone() is not None
+        lost = [_lost(c) for c in self.table.columns if given[c.name] != _spelled(c)]
+        if not any(lost):
+            return False
+        query = f"select 1 from {untyped} where {' or '.join(filter(None, lost))} limit 1"
+        return self.connection.execute(query).fetchone() is not None
 
-    def _sort_out(self, number: int, untyped: str, error: Exception | None) -> None:
+    def _sort_out(self, number: int, untyped: str) -> None:
         """Find the bad rows and set them aside: the slow way, taken only once it is known that there are some."""
         columns = self.table.columns
         names = [f'"{c.name}"' for c in columns]
@@ -386,14 +424,16 @@ class _Work:
         as_text = ", ".join(f"{name}::varchar as {name}" for name in names)
         as_typed = ", ".join(f"try_cast({n} as {c.type}) as {n}" for n, c in zip(names, columns, strict=True))
         cast = ", ".join(f"{n}::{c.type}" for n, c in zip(names, columns, strict=True))
-        bad = [_lost(c) + (f" or {n} is null" if c.required else "") for n, c in zip(names, columns, strict=True)]
+        bad = [
+            " or ".join(filter(None, [_lost(c), f"{n} is null" if c.required else ""])) or "false"
+            for n, c in zip(names, columns, strict=True)
+        ]
         got = [f"coalesce(chr(39) || {n} || chr(39), 'null')" for n in names]
         want = [c.type + (" and not null" if c.required else "") for c in columns]
         no_cast = _case((b, f"'cast:{c.name}'") for b, c in zip(bad, columns, strict=True))
         why_not = _case((b, f"'expected {w}; got ' || {g}") for b, w, g in zip(bad, want, got, strict=True))
         broken = _case((f"not coalesce(({r.holds}), true)", f"'{r.name}'") for r in self.table.rules)
         because = _case((f"_rule = '{r.name}'", _literal(r.because)) for r in self.table.rules)
-        self.connection.execute(f"delete from typed where _response = {number}")
         try:
             self.connection.execute(
                 f"""
@@ -418,9 +458,9 @@ class _Work:
                 got=" ".join(str(unreadable).split())[:300],
                 remedy="The payload is in the archive.",
             ) from unreadable
-        self._remember_fault(number, error)
+        self._remember_fault(number)
 
-    def _remember_fault(self, number: int, error: Exception | None) -> None:
+    def _remember_fault(self, number: int) -> None:
         """Keep what to say of the first bad row, in case the bad rows are too many."""
         found = self.connection.execute(
             "select _rule, _reason, _row, count(*) over (partition by _rule) from aside where _response = ? "
@@ -430,13 +470,12 @@ class _Work:
         if self.first_fault:
             return
         if not found:
-            self.first_fault = ContractViolation(
+            raise ContractViolation(
                 f"{_name(self.fetch)} cannot be cast to its contract",
                 expected="rows of the contract's types",
-                got=str(error),
+                got="rows that no single fault explains",
                 remedy="The payload is in the archive.",
             )
-            raise self.first_fault
         rule, reason, row, total = found
         kind, _, column = rule.partition(":")
         expected, _, got = reason.partition("; got ") if kind == "cast" else (reason, "", f"a row that breaks {rule!r}")
@@ -482,7 +521,7 @@ class _Work:
             or ()
         )
         named = ", ".join(f"{n}={v}" for n, v in zip(self.table.grain, key[:-1], strict=True))
-        content = ", ".join(f'"{c.name}"' for c in self.table.columns)
+        content = ", ".join(f'"{c.name}"' for c in self.table.columns if c.is_versioned)
         text = ", ".join(f'"{c.name}"::varchar' for c in self.table.columns)
         self.connection.execute(
             f"""
@@ -549,21 +588,34 @@ def _case(branches: Iterable[tuple[str, str]]) -> str:
     return f"case {whens} end" if whens else "null::varchar"
 
 
-def _may_round(column: Column) -> bool:
-    """Whether a cast of text to the type may change a number without failing."""
-    return column.type.startswith("DECIMAL") or column.type.endswith(("INT", "INTEGER"))
+def _spelled(column: Column) -> str:
+    """Return the column's type as DuckDB spells it."""
+    return "TIMESTAMP WITH TIME ZONE" if column.type == "TIMESTAMPTZ" else column.type.replace(", ", ",")
 
 
 def _lost(column: Column) -> str:
-    """SQL that is true where a cast would fail, lose digits, or give no number."""
-    name = f'"{column.name}"'
-    cast = f"try_cast({name} as {column.type})"
-    failed = f"({name} is not null and {cast} is null)"
-    if _may_round(column):
-        return f"({failed} or coalesce({cast}::double <> try_cast({name} as double), false))"
-    if column.type in _FLOATS:
-        return f"({failed} or not isfinite({cast}))"
-    return failed
+    """SQL that is true where a cast would fail, change the value, or give no number or instant; '' where it cannot.
+
+    DuckDB rounds '1.5' to an integer and cuts the time of day off a date without a word.
+    """
+    name, kind = f'"{column.name}"', column.type
+    if kind == "VARCHAR":
+        return ""
+    cast, text = f"try_cast({name} as {kind})", f"trim({name}::varchar)"
+    lost = f"{cast} is null"
+    if column.is_number:
+        lost += f" or not regexp_full_match({text}, '{_NUMBER}')"
+        if kind not in _FLOATS:
+            scale = int(kind.partition(",")[2].strip(" )") or 0)
+            beyond = f"regexp_matches({text}, '^[^eE]*[.][0-9]{{{scale}}}[0-9]*[1-9]')"
+            lost += f" or {beyond} or ({text} ilike '%e%' and {cast}::double <> try_cast({name} as double))"
+    elif kind == "DATE":
+        lost += f" or try_cast({name} as timestamp) is distinct from {cast}::timestamp"
+    elif kind == "TIMESTAMP":
+        lost += f" or regexp_matches({text}, ':[0-9.]+ ?[+-][0-9:]+$')"
+    if kind in _FINITE:
+        lost += f" or not isfinite({cast})"
+    return f"({name} is not null and ({lost}))"
 
 
 def _write(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, fetch: Fetch) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse import clock, sources
-from warehouse.archive import Archive
-from warehouse.errors import ConfigurationError, SourceUnavailable
+from warehouse.archive import Archive, write_atomically
+from warehouse.errors import ConfigurationError, ContractViolation, SourceUnavailable
 from warehouse.http import Client
 from warehouse.pipeline import land_partition, live_checks, say
 from warehouse.settings import Settings
@@ -81,9 +81,8 @@ def check_live(
                     break
         passed = done.outcome == "landed"
         if passed:
-            settings.home.mkdir(parents=True, exist_ok=True)
             passes = {**live_checks(settings), name: clock.now(settings).isoformat()}
-            (settings.home / "live-checks.json").write_text(json.dumps(passes, indent=1))
+            write_atomically(settings.home / "live-checks.json", json.dumps(passes, indent=1).encode())
         yield LiveCheck(
             table=name,
             passed=passed,
@@ -109,6 +108,7 @@ class RecordingMade:
 
     responses: int
     unavailable: tuple[str, ...]
+    """Partitions that did not answer, or whose answers were refused while they were asked for."""
     seconds: float
 
     @property
@@ -132,8 +132,11 @@ def record(
 ) -> RecordingMade:
     """Ask a source for everything, live, and write its responses as a recording; credentials stay out of it.
 
+    A partition that is not to be had, or whose answers break the contract while they are asked for, is named and left
+    out.
+
     Raises:
-        SourceUnavailable: not one partition answered.
+        SourceUnavailable, ContractViolation: not one partition was to be had; of the last one.
     """
     from warehouse import recording
     from warehouse.http import LiveTransport
@@ -152,9 +155,10 @@ def record(
             client = Client(link, declared.requests_per_second)
             try:
                 list(partition.fetch(client))
-            except SourceUnavailable as error:
+            except (SourceUnavailable, ContractViolation) as error:
                 unavailable.append(f"{table.name}/{partition.key}")
                 last = error
+                say(progress, f"{source}.{table.name} {partition.key}: {error}")
                 continue
             for response in client.seen:  # also a listing or a checksum that the fetch read and did not hand on
                 recording.append(folder, response)

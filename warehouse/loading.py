@@ -65,6 +65,11 @@ def pending(connection: duckdb.DuckDBPyConnection, settings: Settings, source: S
     return [Pending(fetch=_fetch_of(connection, path), path=path) for path in paths if path.stem not in judged]
 
 
+def fields_of(connection: duckdb.DuckDBPyConnection, file: Pending) -> set[str]:
+    """Return the columns of a landed file."""
+    return {name for (name,) in connection.execute("select name from parquet_schema(?)", [str(file.path)]).fetchall()}
+
+
 def fill_incoming(connection: duckdb.DuckDBPyConnection, source: Source, table: Table, files: Sequence[Pending]) -> int:
     """Replace `incoming.<source>__<table>` by the rows of pending files; without files it goes. Return its rows.
 
@@ -82,8 +87,16 @@ def fill_incoming(connection: duckdb.DuckDBPyConnection, source: Source, table: 
             connection.execute(f"create table {target} ({typed}, {STAMPS}, fetched_at timestamptz)")
             connection.execute(f"create table {aside} ({text}, _rule varchar, _reason varchar, _row bigint, {STAMPS})")
         for file in files:
-            fields = connection.execute("select name from parquet_schema(?)", [str(file.path)]).fetchall()
-            new = [field for (field,) in fields if field.startswith(landing.NEW_FIELD)]
+            fields = fields_of(connection, file)
+            new = [field for field in fields if field.startswith(landing.NEW_FIELD)]
+            lacking = [c.name for c in table.columns if c.name not in fields]
+            if lacking:
+                raise ConfigurationError(
+                    f"{file.path} was landed under another contract of {source.code}.{table.name}",
+                    expected=f"its columns {lacking}",
+                    got=sorted(fields),
+                    remedy="Run `drypowder migrate --apply`: it lands the table again from the archive.",
+                )
             for field in new:
                 connection.execute(f'alter table {target} add column if not exists "{field}" varchar')
             more = "".join(f', "{field}"' for field in new)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warehouse.archive import write_atomically
 from warehouse.errors import BuilderBusy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
+
+REBUILDING = "rebuilding.json"
+"""Note of what a replay or migration has set aside; it is there only while one works, or after one was killed."""
 
 
 @contextmanager
@@ -55,11 +60,41 @@ def builder_lock(settings: Settings, verb: str) -> Iterator[None]:
                 remedy="Wait for it to end, or end that process; the lock goes with it.",
             ) from error
     try:
+        if (settings.home / REBUILDING).exists():
+            log.warning("putting back what a killed replay had set aside home=%s", settings.home)
+            put_back(settings)
         note.write_text(json.dumps({"pid": os.getpid(), "verb": verb, "since": datetime.now(UTC).isoformat()}))
         yield
     finally:
         note.unlink(missing_ok=True)
         lock.release()
+
+
+def note_rebuilding(settings: Settings, aside: Mapping[Path, Path]) -> None:
+    """Write down what is set aside while the warehouse is rebuilt, so that whoever comes after a kill can undo it."""
+    write_atomically(settings.home / REBUILDING, json.dumps([[str(k), str(v)] for k, v in aside.items()]).encode())
+
+
+def forget_rebuilding(settings: Settings) -> None:
+    """Say that what was rebuilt stands; the backups may go."""
+    (settings.home / REBUILDING).unlink(missing_ok=True)
+
+
+def put_back(settings: Settings) -> None:
+    """Put everything that was set aside back in its place."""
+    for original, backup in json.loads((settings.home / REBUILDING).read_text()):
+        if Path(backup).exists():
+            remove(Path(original))
+            Path(backup).rename(original)
+    forget_rebuilding(settings)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _holder(note: Path) -> str:

@@ -66,6 +66,9 @@ def settings_of_home(settings: Settings | None) -> Settings:
     """
     settings = settings or Settings.from_environment()
     settings.home.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.archive, settings.landing, settings.refused):
+        # The builder's alone: rows that may not be passed on pass through them. Readers need releases/ only.
+        folder.mkdir(mode=0o700, exist_ok=True)
     remembered = settings.remembered_transport
     if remembered not in {None, settings.transport}:
         raise ConfigurationError(
@@ -185,41 +188,15 @@ def land(
     if only_when_due and settings.sources == "live":
         _refuse_undue(settings, archive, declared_source, declared, now)
     link = using or transport(settings)
-    asked = [p for p in declared.partitions(now) if refetch or _is_wanted(archive, declared_source, declared, p, now)]
-    return land_all(settings, declared_source, declared, asked, link, progress, started=started)
-
-
-def land_all(
-    settings: Settings,
-    source: Source,
-    table: Table,
-    partitions: Sequence[Partition],
-    link: Transport,
-    progress: Progress | None = None,
-    *,
-    started: float | None = None,
-) -> Landed:
-    """Land these partitions, several at once.
-
-    Raises:
-        NothingNew, SourceUnavailable, NotRecorded, ContractViolation: as `land`.
-    """
-    started = time.monotonic() if started is None else started
-    archive = Archive(settings.archive)
-
-    def attempt(partition: Partition) -> Attempt:
-        done = land_partition(settings, archive, link, source, table, partition)
-        if isinstance(done.error, NotRecorded):
-            say(progress, f"{source.code}.{table.name} {partition.key} is not in the recording")
-        else:
-            say(progress, f"{source.code}.{table.name} {done}")
-        return done
-
-    with ThreadPoolExecutor(settings.threads) as pool:
-        attempts = list(pool.map(attempt, partitions))
+    asked = [
+        p
+        for p in declared.partitions(now)
+        if refetch or _is_wanted(settings, archive, declared_source, declared, p, now)
+    ]
+    attempts = land_all(settings, declared_source, declared, asked, link, progress)
     result = Landed(
-        source=source.code,
-        table=table.name,
+        source=source,
+        table=table,
         rows=sum(a.rows for a in attempts),
         files=sum(a.outcome == "landed" for a in attempts),
         unchanged=sum(a.outcome == "unchanged" for a in attempts),
@@ -231,6 +208,29 @@ def land_all(
     if not result.files:
         raise _why_nothing_landed(result, attempts)
     return result
+
+
+def land_all(
+    settings: Settings,
+    source: Source,
+    table: Table,
+    partitions: Sequence[Partition],
+    link: Transport,
+    progress: Progress | None = None,
+) -> list[Attempt]:
+    """Land these partitions, several at once, and return what became of each, in their order."""
+    archive = Archive(settings.archive)
+
+    def attempt(partition: Partition) -> Attempt:
+        done = land_partition(settings, archive, link, source, table, partition)
+        if isinstance(done.error, NotRecorded):
+            say(progress, f"{source.code}.{table.name} {partition.key} is not in the recording")
+        else:
+            say(progress, f"{source.code}.{table.name} {done}")
+        return done
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        return list(pool.map(attempt, partitions))
 
 
 def refuse_unready(settings: Settings, source: Source, table: Table) -> None:
@@ -266,20 +266,22 @@ def _refuse_undue(settings: Settings, archive: Archive, source: Source, table: T
         raise NotDue(f"{source.code}.{table.name} is not due today. {reason}")
 
 
-def _is_wanted(archive: Archive, source: Source, table: Table, partition: Partition, now: datetime) -> bool:
+def _is_wanted(
+    settings: Settings, archive: Archive, source: Source, table: Table, partition: Partition, now: datetime
+) -> bool:
     """Whether the regular run asks for a partition."""
     if table.lookback_days is not None and partition.period:
         reach = (now - timedelta(days=table.lookback_days)).date()
         if partition.period[1] < reach:
             return False
-    if is_settled(archive, source.code, table.name, partition, now):
+    if is_settled(settings, archive, source.code, table.name, partition, now):
         return False
-    token = _token(archive, source, partition)
+    token = token_of(archive, source, partition)
     latest = archive.latest(source.code, table.name, partition.key) if token else None
-    return latest is None or latest.token != token
+    return latest is None or latest.token != token or not landing.is_whole(settings, latest)
 
 
-def _token(archive: Archive, source: Source, partition: Partition) -> str | None:
+def token_of(archive: Archive, source: Source, partition: Partition) -> str | None:
     """Return what the table that a partition watches says now, or None when it watches none or none was fetched."""
     if partition.watch is None:
         return None
@@ -306,12 +308,19 @@ def live_checks(settings: Settings) -> dict[str, str]:
     return dict(json.loads(note.read_text())) if note.is_file() else {}
 
 
-def is_settled(archive: Archive, source: str, table: str, partition: Partition, now: datetime) -> bool:
-    """Whether a partition was fetched, from its primary, after its content had stopped changing."""
+def is_settled(
+    settings: Settings, archive: Archive, source: str, table: str, partition: Partition, now: datetime
+) -> bool:
+    """Whether a partition was fetched, from its primary, after its content had stopped changing, and is in order.
+
+    What was archived and not landed, refused, or held back by the gate is not settled: it is asked for again.
+    """
     if partition.closes_at is None or now < partition.closes_at:
         return False
     latest = archive.latest(source, table, partition.key)
-    return latest is not None and not latest.is_fallback and latest.fetched_at >= partition.closes_at
+    if latest is None or latest.is_fallback or latest.fetched_at < partition.closes_at:
+        return False
+    return landing.is_whole(settings, latest)
 
 
 def land_partition(
@@ -325,7 +334,7 @@ def land_partition(
     """Fetch one partition, keep what came, and land it unless it is what landed last."""
     client = Client(link, source.requests_per_second)
     _catch_up(settings, archive, source, table, partition)
-    token = _token(archive, source, partition)  # of before the fetch: what is filed meanwhile is asked for again
+    token = token_of(archive, source, partition)  # of before the fetch: what is filed meanwhile is asked for again
     try:
         responses = list(partition.fetch(client))
     except (SourceUnavailable, ContractViolation) as error:
@@ -374,6 +383,8 @@ def _land(
     except EmptyPayload as error:
         # Nothing has happened yet in a stretch of the calendar, or just now in a moving window.
         if not table.is_snapshot or (partition.closes_at and landing.newest_digest(settings, fetch) is None):
+            landing.note_empty(settings, fetch)
+            landing.heal(settings, fetch)
             return Attempt(partition=partition.key, outcome="unchanged")
         landing.refuse(settings, fetch, error)
         return Attempt(partition=partition.key, outcome="refused", error=error)
@@ -392,9 +403,7 @@ def _land(
 def _catch_up(settings: Settings, archive: Archive, source: Source, table: Table, partition: Partition) -> None:
     """Land the newest archived fetch if whoever fetched it was killed before it landed: no version may be lost."""
     latest = archive.latest(source.code, table.name, partition.key)
-    if latest is None or landing.newest_digest(settings, latest) == latest.digest:
-        return
-    if not landing.path_of(settings, latest).exists() and not landing.was_refused(settings, latest):
+    if latest and not landing.has_landed(settings, latest) and not landing.was_refused(settings, latest):
         _land(settings, table, partition, latest, archive.responses(latest))
 
 
@@ -435,11 +444,16 @@ class Loaded:
 
 
 def load(
-    settings: Settings | None = None, progress: Progress | None = None, *, retry_held_back: bool = False
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    retry_held_back: bool = False,
+    only: frozenset[str] | None = None,
 ) -> Loaded:
     """Fill `incoming` with every landed file that `raw` does not have.
 
-    `retry_held_back` judges again what a gate held back, as after a fix.
+    `retry_held_back` judges again what a gate held back, as after a fix. `only` names the fetches to take: a replay's,
+    whose order what lands meanwhile must not disturb.
 
     Raises:
         NothingNew: no file is pending, and what `raw` holds has been published.
@@ -459,6 +473,7 @@ def load(
                 refused += loading.note_refusals(connection, settings, clock.now(settings), internal=internal)
                 for source, table in stores.tables_of(internal=internal):
                     waiting = loading.pending(connection, settings, source, table)
+                    waiting = [w for w in waiting if only is None or w.fetch.fetch_id in only]
                     count = loading.fill_incoming(connection, source, table, waiting)
                     if waiting:
                         name = stores.identifier(source, table)
@@ -576,58 +591,61 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
             with stores.open_warehouse(settings, internal=internal) as connection:
                 _record(connection, run_id, "incoming", [v for found in verdicts.values() for v in found], now)
                 for key, found in verdicts.items():
-                    total += _promote_or_hold_back(connection, *sources.find(*key), shown[key], found, now, progress)
+                    total += _promote_or_hold_back(settings, connection, key, shown[key], found, now, progress)
                 if not internal:
                     loading.refresh_freshness(connection, settings, now)
     return replace(total, seconds=time.monotonic() - started)
 
 
 def _promote_or_hold_back(
+    settings: Settings,
     connection: Any,  # noqa: ANN401
-    source: Source,
-    table: Table,
+    key: tuple[str, str],
     fetches: Sequence[Fetch],
     verdicts: Sequence[Verdict],
     now: datetime,
     progress: Progress | None,
 ) -> Validated:
-    """Do with each of a table's fetches what its verdict says."""
+    """Do with each of a table's fetches what its verdict says, oldest first: a later good one heals its partition."""
     from warehouse import loading, stores, versions
 
-    name = f"{source.code}.{table.name}"
-    count, held_back = 0, []
-    good, bad = _sort_out(fetches, verdicts)
-    warnings = [f for v in verdicts for f in v.warnings]
-    for finding in warnings:
+    source, table = sources.find(*key)
+    name = ".".join(key)
+    new = gone = 0
+    held_back: dict[str, str] = {}
+    for finding in [f for v in verdicts for f in v.warnings]:
         say(progress, f"warning {name}: {_in_words(finding)}")
-    if good:
-        new, gone = versions.promote(connection, source, table, good, now)
-        count = new + gone
+    for fetch, failures in _sort_out(fetches, verdicts):
+        if failures:
+            reason = "; ".join(_in_words(f) for f in failures)
+            loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
+            landing.hold(settings, fetch)
+            held_back[fetch.partition] = reason
+            log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
+            say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
+            continue
+        added, withdrawn = versions.promote(connection, source, table, [fetch], now)
+        landing.release(settings, fetch)
+        held_back.pop(fetch.partition, None)
+        new, gone = new + added, gone + withdrawn
+    promoted = len(held_back) < len({f.partition for f in fetches})
+    if promoted:
         say(progress, f"raw.{stores.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)")
-    for fetch, failures in bad:
-        reason = "; ".join(_in_words(f) for f in failures)
-        loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
-        held_back.append(f"{name}/{fetch.partition}")
-        log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
-        say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
     stores.clear_incoming(connection, source, table)
     return Validated(
-        rows=count,
-        promoted=(name,) if good else (),
-        held_back=tuple(held_back),
-        warnings=len(warnings),
+        rows=new + gone,
+        promoted=(name,) if promoted else (),
+        held_back=tuple(f"{name}/{partition}" for partition in held_back),
+        warnings=sum(len(v.warnings) for v in verdicts),
         seconds=0.0,
     )
 
 
-def _sort_out(
-    fetches: Sequence[Fetch], verdicts: Sequence[Verdict]
-) -> tuple[list[Fetch], list[tuple[Fetch, Sequence[Finding]]]]:
-    """Return the fetches that pass and those that do not; one verdict is of all of them, more are one for each."""
-    if len(verdicts) == 1 and verdicts[0].passed:
-        return list(fetches), []
-    pairs = list(zip(fetches, verdicts, strict=True))
-    return [f for f, v in pairs if v.passed], [(f, v.failures) for f, v in pairs if not v.passed]
+def _sort_out(fetches: Sequence[Fetch], verdicts: Sequence[Verdict]) -> Iterator[tuple[Fetch, Sequence[Finding]]]:
+    """Yield each fetch, oldest first, with what failed of it; one verdict is of all of them, more are one for each."""
+    alike = len(verdicts) == 1 and verdicts[0].passed
+    failures: list[Sequence[Finding]] = [()] * len(fetches) if alike else [v.failures for v in verdicts]
+    yield from sorted(zip(fetches, failures, strict=True), key=lambda pair: pair[0].fetch_id)
 
 
 def _in_words(finding: Any) -> str:  # noqa: ANN401

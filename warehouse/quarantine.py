@@ -6,22 +6,21 @@ the way back after either was mended; `discard` says that the rows are rightly l
 
 from __future__ import annotations
 
+import json
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from warehouse import clock, landing, sources, stores, versions
-from warehouse.archive import Archive
-from warehouse.errors import ConfigurationError, ContractViolation, NothingNew
+from warehouse import clock, landing, sources, stores, upkeep, versions
+from warehouse.archive import write_atomically
+from warehouse.errors import ConfigurationError, NothingNew
 from warehouse.locking import builder_lock
-from warehouse.pipeline import load, say, settings_of_home, validate
+from warehouse.pipeline import settings_of_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from warehouse.archive import Fetch
     from warehouse.contract import Source, Table
     from warehouse.pipeline import Progress
     from warehouse.settings import Settings
@@ -112,53 +111,42 @@ class Recovered:
         )
 
 
-def replay(table: str | None = None, settings: Settings | None = None, progress: Progress | None = None) -> Recovered:
-    """Read the refused, the held back and the rows set aside again, under today's contracts, rules and gates.
+def replay(
+    table: str | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    allow_fewer: bool = False,
+) -> Recovered:
+    """Rebuild from the archive the tables that have something in quarantine, by today's contracts, rules and gates.
 
-    Only the newest fetch of a partition counts: what came before it is history, which `drypowder replay` rebuilds.
+    All of a table's fetches are read again in their order, so that what is recovered is known since when it could be,
+    and equals what `drypowder replay` gives.
+
+    Raises:
+        GateClosed: a table would end with fewer rows than it has now, and `allow_fewer` is not set.
     """
     started = time.monotonic()
     settings = settings_of_home(settings)
-    archive = Archive(settings.archive)
-    wanted = {(e.table, e.partition.removesuffix("@fallback")) for e in entries(settings, table)}
-    again = 0
-    with builder_lock(settings, "quarantine replay"):
-        for name, partition in sorted(wanted):
-            source, declared = _find(name)
-            fetch = archive.latest(source.code, declared.name, partition)
-            if fetch is None:
-                say(progress, f"{name} {partition}: its answer was not whole, so it has to be fetched again")
-                continue
-            again += _land_again(settings, archive, source, declared, fetch, progress)
-    new = 0
-    with suppress(NothingNew):
-        load(settings, progress)
-        new = validate(settings, progress).rows
+    names = {e.table for e in entries(settings, table)}
+    chosen = frozenset(stores.identifier(*_find(name)) for name in names)
+    if not chosen:
+        raise NothingNew("Nothing is in quarantine, so there is nothing to read again")
+    before = sum(count for name, count in upkeep.raw_rows(settings).items() if name in chosen)
+    again = upkeep.replay(settings, progress, allow_fewer=allow_fewer, only=chosen)
+    after = sum(count for name, count in upkeep.raw_rows(settings).items() if name in chosen)
     return Recovered(
-        fetches=again, rows=new, remaining=len(entries(settings, table)), seconds=time.monotonic() - started
+        fetches=again.files,
+        rows=after - before,
+        remaining=len(entries(settings, table)),
+        seconds=time.monotonic() - started,
     )
-
-
-def _land_again(
-    settings: Settings, archive: Archive, source: Source, table: Table, fetch: Fetch, progress: Progress | None
-) -> bool:
-    """Land an archived fetch under today's contract and let the gate judge it anew."""
-    try:
-        landed = landing.land(settings, table, fetch, archive.responses(fetch))
-    except ContractViolation as error:
-        landing.refuse(settings, fetch, error)
-        say(progress, f"{source.code}.{table.name} {fetch.partition} is still refused: {error}")
-        return True
-    if not landed.quarantined:
-        landing.quarantine_path(landed.path).unlink(missing_ok=True)
-    with stores.open_warehouse(settings, internal=table.is_internal) as connection:
-        versions.forget(connection, fetch)
-    say(progress, f"{source.code}.{table.name} {fetch.partition}: {landed.rows:,} rows, {landed.quarantined} set aside")
-    return True
 
 
 def discard(table: str, settings: Settings | None = None) -> int:
     """Leave a table's quarantined rows out for good and return how many; the archive keeps their bytes.
+
+    Equal rows that come again are left out too.
 
     Raises:
         ConfigurationError: there is no such table, or it has no row in quarantine.
@@ -182,6 +170,12 @@ def discard(table: str, settings: Settings | None = None) -> int:
                 got="none",
                 remedy="What a gate held back or a contract refused heals with the next good fetch.",
             )
+        digests = connection.execute(
+            f"select distinct {versions.digest_of_row(declared)} from quarantine.\"{name}\" where _rule <> 'gate'"
+        ).fetchall()
+        note = stores.discarded_note(settings, source.code, declared.name)
+        known = set(json.loads(note.read_text())) if note.is_file() else set()
+        write_atomically(note, json.dumps(sorted(known | {digest for (digest,) in digests})).encode())
         connection.execute(f"delete from quarantine.\"{name}\" where _rule <> 'gate'")
         connection.execute(
             "update ops.quarantine set discarded_at = ? where source = ? and table_name = ? and rule <> 'gate'",

@@ -19,7 +19,7 @@ from warehouse.archive import write_atomically
 from warehouse.errors import ConfigurationError, NoRelease
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -373,8 +373,9 @@ def _manifest(
     connection = duckdb.connect(str(settings.warehouse), read_only=True)
     try:
         loads = connection.execute(
-            "select source || '.' || table_name, fetch_id, fetched_at::varchar, row_count, body_sha256 from ops.loads "
-            "order by 1, 2"
+            "select source || '.' || table_name, count(*) over (partition by source, table_name), partition_key, "
+            "fetch_id, fetched_at::varchar, row_count, body_sha256 from ops.loads qualify row_number() over "
+            "(partition by source, table_name, partition_key order by fetch_id desc) = 1 order by 1, partition_key"
         ).fetchall()
         freshness = connection.execute("select * from ops.freshness order by all").fetchall()
         held = connection.execute(
@@ -408,11 +409,7 @@ def _manifest(
                 "stale_after_days": row[5],
                 "origin": row[7],
                 "licence": licences.get(f"{row[0]}.{row[1]}"),
-                "fetches": [
-                    {"fetch_id": load[1], "fetched_at": load[2], "rows": load[3], "sha256": load[4]}
-                    for load in loads
-                    if load[0] == f"{row[0]}.{row[1]}"
-                ],
+                **_loads(loads, f"{row[0]}.{row[1]}"),
             }
             for row in freshness
         },
@@ -430,12 +427,23 @@ def _manifest(
             for suite in suites
         ],
         "engines": {name: version(name) for name in _ENGINES},
-        "files": {
-            str(p.relative_to(building)): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in sorted(building.rglob("*"))
-            if p.is_file()
-        },
+        "files": {str(p.relative_to(building)): _sha256(p) for p in sorted(building.rglob("*")) if p.is_file()},
     }
+
+
+def _loads(loads: Sequence[tuple[Any, ...]], name: str) -> dict[str, Any]:
+    """Return how often a table was loaded, and the newest load of each partition; `ops.loads` has them all."""
+    names = ("partition", "fetch_id", "fetched_at", "rows", "sha256")
+    of_table = [load for load in loads if load[0] == name]
+    return {
+        "loads": of_table[0][1] if of_table else 0,
+        "fetches": [dict(zip(names, load[2:], strict=True)) for load in of_table],
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _git_commit(project: Path) -> str | None:
@@ -460,6 +468,6 @@ def verify(release: Release) -> list[str]:
         path = release.path / name
         if not path.is_file():
             problems.append(f"{name} is missing")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        elif _sha256(path) != expected:
             problems.append(f"{name} has changed since it was published")
     return problems

@@ -6,7 +6,9 @@ the files and sees its tables alone.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import json
+import os
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from warehouse import landing, sources
@@ -37,6 +39,8 @@ OPS = {
     "row_count bigint, reason varchar, quarantined_at timestamptz, discarded_at timestamptz",
     "history_changes": "fetch_id varchar, source varchar, table_name varchar, partition_key varchar, kind varchar, "
     "row_count bigint, first_period date, last_period date, noticed_at timestamptz",
+    "contracts": "table_name varchar primary key, meaning varchar",
+    "discarded": "source varchar, table_name varchar, digest varchar",
     "drift": "source varchar, table_name varchar, column_name varchar, first_fetch_id varchar, noticed_at timestamptz",
     "terms": "source varchar, table_name varchar, licence varchar, licence_url varchar, redistribution varchar, "
     "attribution varchar",
@@ -90,18 +94,44 @@ def open_warehouse(
 
     settings.home.mkdir(parents=True, exist_ok=True)
     path = file_of(settings, internal=internal)
-    if internal and path.exists() and not read_only:
-        path.chmod(0o600)
-    connection = duckdb.connect(str(path), read_only=read_only, config=settings.duckdb_config)
+    with _for_its_owner_alone(path) if internal and not read_only else nullcontext():
+        connection = duckdb.connect(str(path), read_only=read_only, config=settings.duckdb_config)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            if not read_only:
+                _prepare(connection, internal=internal, may_differ=may_differ)
+                _read_discarded(connection, settings)
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _for_its_owner_alone(path: Path) -> Iterator[None]:
+    """Let nobody else read the file, its log, or what else is made meanwhile; afterwards its owner may only read it."""
+    before = os.umask(0o077)
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        if not read_only:
-            _prepare(connection, internal=internal, may_differ=may_differ)
-        yield connection
+        if path.exists():
+            path.chmod(0o600)
+        yield
+        path.chmod(0o400)
     finally:
-        connection.close()
-        if internal and not read_only:
-            path.chmod(0o400)
+        os.umask(before)
+
+
+def discarded_note(settings: Settings, source: str, table: str) -> Path:
+    """Return where the digests of a table's discarded rows stand: a file, since the builder's can be rebuilt."""
+    return settings.home / "discarded" / f"{source}.{table}.json"
+
+
+def _read_discarded(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    connection.execute("delete from ops.discarded")
+    for note in sorted((settings.home / "discarded").glob("*.json")):
+        source, _, table = note.stem.partition(".")
+        connection.execute(
+            "insert into ops.discarded (source, table_name, digest) select ?, ?, unnest(?::varchar[])",
+            [source, table, json.loads(note.read_text())],
+        )
 
 
 def columns_of(table: Table) -> list[tuple[str, str]]:
@@ -145,6 +175,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, internal: bool, may_diffe
         if name not in known:
             ddl = ", ".join(f'"{c.name}" {c.type}' for c in (*table.columns, *BOOKKEEPING))
             connection.execute(f'create table raw."{name}" ({ddl})')
+        # A table made before contracts were remembered is taken to be by the contract of today.
+        connection.execute("insert or ignore into ops.contracts values (?, ?)", [name, table.meaning])
+        if name not in known:
             continue
         lacking, surplus = differences(connection, table, name)
         if (lacking or surplus) and not may_differ:
@@ -187,6 +220,7 @@ def drop(connection: duckdb.DuckDBPyConnection, source: Source, table: Table) ->
     with transaction(connection):
         connection.execute(f'drop table if exists raw."{name}"')
         connection.execute(f'drop table if exists quarantine."{name}"')
+        connection.execute("delete from ops.contracts where table_name = ?", [name])
         for records in ("loads", "held_back", "quarantine", "history_changes", "drift"):
             connection.execute(
                 f"delete from ops.{records} where source = ? and table_name = ?", [source.code, table.name]

@@ -6,13 +6,13 @@ import shutil
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from warehouse import landing, sources
+from warehouse import clock, landing, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
 from warehouse.errors import ContractViolation, EmptyPayload, GateClosed, NothingNew
-from warehouse.locking import builder_lock
+from warehouse.locking import builder_lock, forget_rebuilding, note_rebuilding, put_back, remove
 from warehouse.pipeline import load, say, settings_of_home, validate
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def replay(
     settings = settings_of_home(settings)
     files = rows = refused = 0
     with builder_lock(settings, "replay"):
-        before = _raw_rows(settings)
+        before = raw_rows(settings)
+        not_whole = _refused_unread(settings, only)
         with _undone_on_failure(settings, only):
             for batch in _batches(settings, only):
                 for _, table, fetch in batch:
@@ -70,23 +71,43 @@ def replay(
                     files, rows, refused = files + landed, rows + count, refused + (not landed)
                 say(progress, f"replayed up to {batch[-1][2].fetched_at:%Y-%m-%d %H:%M}Z, {rows:,} rows")
                 with suppress(NothingNew):
-                    load(settings)
+                    load(settings, only=frozenset(fetch.fetch_id for _, _, fetch in batch))
                     validate(settings)
+            for fetch, reason in not_whole:
+                landing.refuse(settings, fetch, ContractViolation(reason))
             for internal in stores.areas(settings):
                 with stores.open_warehouse(settings, internal=internal):
                     pass  # its tables exist, also when nothing of the archive lands
-            fewer = {n: (count, now) for n, count in before.items() if (now := _raw_rows(settings).get(n, 0)) < count}
+            fewer = {n: (count, now) for n, count in before.items() if (now := raw_rows(settings).get(n, 0)) < count}
             if fewer and not allow_fewer:
                 raise GateClosed(
                     "The replay was undone: it would lose rows",
                     expected=", ".join(f"{n}: {was:,}" for n, (was, _) in fewer.items()),
                     got=", ".join(f"{n}: {now:,}" for n, (_, now) in fewer.items()),
-                    remedy="If the new contract or gate is meant to, run `drypowder replay --allow-fewer`.",
+                    remedy="If the new contract or gate is meant to, give --allow-fewer.",
                 )
     return Replayed(files=files, rows=rows, refused=refused, seconds=time.monotonic() - started)
 
 
-def _raw_rows(settings: Settings) -> dict[str, int]:
+def _chosen(only: frozenset[str] | None) -> list[tuple[Source, Table]]:
+    from warehouse import stores
+
+    return [(s, t) for s, t in sources.tables() if only is None or stores.identifier(s, t) in only]
+
+
+def _refused_unread(settings: Settings, only: frozenset[str] | None) -> list[tuple[Fetch, str]]:
+    """Return the refusals that no replay can mend: what came was not whole, so that it has to be fetched again."""
+    archive = Archive(settings.archive)
+    chosen = {(s.code, t.name) for s, t in _chosen(only)}
+    found = []
+    for fetch, reason in landing.refusals(settings):
+        latest = archive.latest(fetch.source, fetch.table, fetch.partition)
+        if (fetch.source, fetch.table) in chosen and (latest is None or latest.fetch_id != fetch.fetch_id):
+            found.append((fetch, reason))
+    return found
+
+
+def raw_rows(settings: Settings) -> dict[str, int]:
     """Return the rows of every raw table that there is."""
     import duckdb
 
@@ -104,42 +125,41 @@ def _raw_rows(settings: Settings) -> dict[str, int]:
 
 @contextmanager
 def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Iterator[None]:
-    """Take away what is to be rebuilt, and put it back if that fails."""
+    """Take away what is to be rebuilt, and put it back if that fails, or if whoever rebuilds is killed.
+
+    A note says what stands aside while it does. Who finds it after taking the builder's lock (`locking`) puts all back.
+    """
     from warehouse import stores
 
     files = [settings.warehouse, settings.internal]
     files += [f.with_name(f.name + ".wal") for f in files]
-    if only is None:
-        with _set_aside(*files, settings.landing, settings.refused):
-            yield
-        return
-    chosen = [(s, t) for s, t in sources.tables() if stores.identifier(s, t) in only]
-    folders = [root / s.code / t.name for root in (settings.landing, settings.refused) for s, t in chosen]
-    with _set_aside(*folders), _copied(*files):
-        for internal in stores.areas(settings):
-            with stores.open_warehouse(settings, internal=internal, may_differ=True) as connection:
-                for source, table in chosen:
-                    if table.is_internal is internal:
-                        stores.drop(connection, source, table)
-        yield
-
-
-@contextmanager
-def _copied(*paths: Path) -> Iterator[None]:
-    """Copy files aside; put the copies in their place if what is done meanwhile fails."""
-    aside = {path: path.with_name(path.name + ".before-migration") for path in paths if path.exists()}
-    for path, backup in aside.items():
-        shutil.copy2(path, backup)
+    folders = [settings.landing, settings.refused]
+    copied: list[Path] = []
+    if only is not None:
+        copied = [f for f in files if f.exists()]
+        folders = [root / s.code / t.name for root in folders for s, t in _chosen(only)]
+        files = []
+    backups = settings.home / "before-replay"  # apart, so that nobody who lists landed or refused files finds them
+    remove(backups)
+    backups.mkdir()
+    aside = {p: backups / "~".join(p.relative_to(settings.home).parts) for p in (*copied, *files, *folders)}
+    for path in copied:
+        shutil.copy2(path, aside[path])
+    note_rebuilding(settings, aside)
     try:
+        for path in (*files, *folders):
+            if path.exists():
+                path.rename(aside[path])
+        for internal in stores.areas(settings) if only is not None else ():
+            with stores.open_warehouse(settings, internal=internal, may_differ=True) as connection:
+                for source, table in _chosen(only):
+                    stores.drop(connection, source, table)  # in both files: its licence may have changed
         yield
     except BaseException:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        for path, backup in aside.items():
-            backup.rename(path)
+        put_back(settings)
         raise
-    for backup in aside.values():
-        backup.unlink()
+    forget_rebuilding(settings)
+    remove(backups)
 
 
 def _batches(settings: Settings, only: frozenset[str] | None = None) -> Iterator[list[tuple[Source, Table, Fetch]]]:
@@ -147,12 +167,9 @@ def _batches(settings: Settings, only: frozenset[str] | None = None) -> Iterator
 
     What gave the same bytes as the fetch before it is left out, as it was the first time.
     """
-    from warehouse import stores
-
     archive = Archive(settings.archive)
     last: dict[tuple[str, str, str], str] = {}
-    chosen = [(s, t) for s, t in sources.tables() if only is None or stores.identifier(s, t) in only]
-    everything = [(s, t, f) for s, t in chosen for f in archive.fetches(s.code, t.name)]
+    everything = [(s, t, f) for s, t in _chosen(only) for f in archive.fetches(s.code, t.name)]
     batch: dict[tuple[str, str, str], tuple[Source, Table, Fetch]] = {}
     for source, table, fetch in sorted(everything, key=lambda each: each[2].fetch_id):
         key = (source.code, table.name, fetch.partition)
@@ -171,39 +188,17 @@ def _land_again(settings: Settings, table: Table, fetch: Fetch) -> tuple[bool, i
     """Land one archived fetch; return whether it landed, and its rows."""
     try:
         landed = landing.land(settings, table, fetch, Archive(settings.archive).responses(fetch))
-    except EmptyPayload:
+    except EmptyPayload as error:
+        closing = {p.key for p in table.partitions(clock.now(settings)) if p.closes_at}
+        if table.is_snapshot and fetch.partition not in closing:
+            landing.refuse(settings, fetch, error)
+            return False, 0
+        landing.note_empty(settings, fetch)
         return True, 0
     except ContractViolation as error:
         landing.refuse(settings, fetch, error)
         return False, 0
     return True, landed.rows
-
-
-@contextmanager
-def _set_aside(*paths: Path) -> Iterator[None]:
-    """Rename paths out of the way; put them back if what is done meanwhile fails, delete them otherwise."""
-    aside = {path: path.with_name(path.name + ".before-replay") for path in paths}
-    for path, backup in aside.items():
-        _remove(backup)
-        if path.exists():
-            path.rename(backup)
-    try:
-        yield
-    except BaseException:
-        for path, backup in aside.items():
-            if backup.exists():
-                _remove(path)
-                backup.rename(path)
-        raise
-    for backup in aside.values():
-        _remove(backup)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,9 +230,9 @@ def changes(settings: Settings | None = None) -> list[Change]:
     with builder_lock(settings, "migrate"):
         for internal in stores.areas(settings):
             with stores.open_warehouse(settings, internal=internal, may_differ=True) as connection:
-                for source, table in stores.tables_of(internal=internal):
+                for source, table in sources.tables():
                     name = stores.identifier(source, table)
-                    lacking, surplus = stores.differences(connection, table, name)
+                    lacking, surplus = _changed(settings, connection, source, table, internal=internal)
                     if lacking or surplus:
                         count = connection.execute(f'select count(*) from raw."{name}"').fetchone()
                         found.append(
@@ -250,6 +245,36 @@ def changes(settings: Settings | None = None) -> list[Change]:
                             )
                         )
     return found
+
+
+def _changed(
+    settings: Settings,
+    connection: Any,  # noqa: ANN401
+    source: Source,
+    table: Table,
+    *,
+    internal: bool,
+) -> tuple[list[str], list[str]]:
+    """Return what a table has to gain and to lose in one of the two files to be by its contract of today."""
+    from warehouse import loading, stores
+
+    name = stores.identifier(source, table)
+    exists = connection.execute(
+        "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = ?", [name]
+    ).fetchone()
+    if table.is_internal is not internal:
+        # No release may hold what may not be passed on any more, and what may is of no use in the internal file.
+        return [], ["the whole table, whose licence puts it into the other file"] if exists else []
+    lacking, surplus = stores.differences(connection, table, name)
+    if lacking or surplus:
+        return lacking, surplus
+    waiting = loading.pending(connection, settings, source, table)
+    if any(not {c.name for c in table.columns} <= loading.fields_of(connection, w) for w in waiting):
+        return ["columns that files landed before have not"], []
+    row = connection.execute("select meaning from ops.contracts where table_name = ?", [name]).fetchone()
+    if row and row[0] != table.meaning:
+        return ["known_at, rules, units, nulls or grain of today"], ["those that its rows were made by"]
+    return [], []
 
 
 def migrate(
@@ -273,6 +298,10 @@ def rollback(to: str | None = None, settings: Settings | None = None) -> Release
     settings = settings_of_home(settings)
     with builder_lock(settings, "rollback"):
         return releases.rollback(settings, to)
+
+
+_ABANDONED_AFTER_SECONDS = 86_400.0
+"""Age at which a partial file is a killed process's: landing holds no lock, and none takes a day for one file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,9 +335,7 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
     with builder_lock(settings, "maintain"):
         removed = releases.remove_unfinished(settings)
         for folder in (settings.archive, settings.landing, settings.refused):
-            for partial in folder.rglob(".*.partial"):
-                partial.unlink()
-                removed += 1
+            removed += sum(map(_remove_if_abandoned, folder.rglob(".*.partial")))
         before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
         with stores.open_warehouse(settings) as connection:
             connection.execute("checkpoint")
@@ -316,3 +343,14 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
     result = Maintained(removed=removed, bytes_before=before, bytes_after=after, seconds=time.monotonic() - started)
     say(progress, str(result))
     return result
+
+
+def _remove_if_abandoned(partial: Path) -> bool:
+    """Remove a partial file that nobody has written to for a day, by the clock of the disk; return whether it was."""
+    try:
+        if time.time() - partial.stat().st_mtime < _ABANDONED_AFTER_SECONDS:
+            return False
+        partial.unlink()
+    except FileNotFoundError:  # it was finished meanwhile
+        return False
+    return True

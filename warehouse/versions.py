@@ -99,6 +99,7 @@ def _promote_one(
         versions = tombstones = 0
     else:
         _note_new_fields(connection, name, fetch, now)
+        _set_aside_undated(connection, table, name, fetch)
         versions = _add_versions(connection, table, name, fetch)
         tombstones = 0
         if table.is_snapshot and not fetch.is_fallback:
@@ -147,16 +148,25 @@ def _latest(table: Table, name: str) -> str:
     """
 
 
-def _same_key(table: Table, relation: str) -> str:
-    return " and ".join(f'latest."{k}" is not distinct from {relation}."{k}"' for k in table.grain)
+def _same_key(table: Table, relation: str, other: str = "latest") -> str:
+    return " and ".join(f'{other}."{k}" is not distinct from {relation}."{k}"' for k in table.grain)
 
 
 def _add_versions(connection: duckdb.DuckDBPyConnection, table: Table, name: str, fetch: Fetch) -> int:
-    """Insert the rows whose content is new. A fallback only fills what the latest version leaves open."""
-    filled = [
-        f'coalesce(latest."{c.name}", arrived."{c.name}") as "{c.name}"' if fetch.is_fallback else f'arrived."{c.name}"'
-        for c in table.columns
-    ]
+    """Insert the rows whose content is new.
+
+    A fallback only fills what the latest version leaves open, and what it filled stays until the primary says more.
+    """
+    key = ", ".join(f'"{k}"' for k in table.grain)
+    fallbacks = (
+        "select fetch_id from ops.loads where source = $source and table_name = $table "
+        "and ends_with(partition_key, '@fallback')"
+    )
+    if fetch.is_fallback:
+        filled = [f'coalesce(latest."{c.name}", arrived."{c.name}") as "{c.name}"' for c in table.columns]
+    else:
+        kept = 'case when latest."{0}" = stood_in."{0}" then stood_in."{0}" end'
+        filled = [f'coalesce(arrived."{c.name}", {kept.format(c.name)}) as "{c.name}"' for c in table.columns]
     # What fills a gap of the primary's stays in the primary's snapshot.
     partition = "coalesce(latest._partition, arrived._partition)" if fetch.is_fallback else "arrived._partition"
     withdrawn = "and not coalesce(latest._is_deleted, false)" if fetch.is_fallback else ""
@@ -172,13 +182,19 @@ def _add_versions(connection: duckdb.DuckDBPyConnection, table: Table, name: str
             from incoming."{name}" where _fetch_id = $fetch_id
         ),
         latest as ({_latest(table, name)}),
+        stood_in as (
+            select * from raw."{name}" where _fetch_id in ({fallbacks})
+            qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
+        ),
         merged as (
             select {", ".join(filled)},
                 arrived.rule_known_at, arrived.rule_quality, arrived.fetched_at, {partition} as _partition,
                 arrived._origin, arrived._source_url, arrived._source_sha256, arrived._fetch_id,
                 latest._row_hash as latest_hash, latest._is_deleted as latest_is_deleted,
                 latest._partition as latest_partition, latest.known_at as latest_known_at{arrived_more}
-            from arrived left join latest on {_same_key(table, "arrived")}
+            from arrived
+            left join latest on {_same_key(table, "arrived")}
+            left join stood_in on {_same_key(table, "arrived", "stood_in")}
             where true {withdrawn}
         ),
         hashed as (select *, {_content_hash(table, "merged")} as _row_hash from merged)
@@ -187,42 +203,80 @@ def _add_versions(connection: duckdb.DuckDBPyConnection, table: Table, name: str
             -- nor before the version that it replaces
             case when latest_hash is null then rule_known_at
                 else greatest(rule_known_at, fetched_at, latest_known_at) end,
-            fetched_at, rule_quality, false, _partition, _origin, _source_url, _source_sha256, _fetch_id,
+            fetched_at,
+            case when latest_hash is not null and fetched_at > rule_known_at and rule_quality <> 'current_vintage'
+                then 'self_vintage' else rule_quality end,
+            false, _partition, _origin, _source_url, _source_sha256, _fetch_id,
             _row_hash{more}
         from hashed
         where latest_hash is null or latest_hash <> _row_hash or latest_is_deleted or latest_partition <> _partition
         """,
-        {"partition": raw_partition(fetch), "fetch_id": fetch.fetch_id},
+        {**_identity(fetch), "fetch_id": fetch.fetch_id},
     ).fetchone()
     return int(inserted[0]) if inserted else 0
+
+
+def _set_aside_undated(connection: duckdb.DuckDBPyConnection, table: Table, name: str, fetch: Fetch) -> None:
+    """Move rows for which the rule of known_at gives no instant to the bad ones: nobody could ever see them."""
+    undated = (
+        f"select * exclude (rule_known_at) from (select *, rowid as id, ({table.known_at.sql}) as rule_known_at "
+        f'from incoming."{name}" where _fetch_id = $id) where rule_known_at is null or not isfinite(rule_known_at)'
+    )
+    text = ", ".join(f'"{c.name}"::varchar as "{c.name}"' for c in table.columns)
+    moved = connection.execute(
+        f"insert into incoming.\"{name}{ASIDE}\" by name select {text}, 'no_known_at' as _rule, "
+        "'The rule of known_at gives no instant for its dates.' as _reason, null::bigint as _row, _partition, _origin, "
+        f"_source_url, _source_sha256, _fetch_id from ({undated})",
+        {"id": fetch.fetch_id},
+    ).fetchone()
+    if moved and moved[0]:
+        connection.execute(
+            f'delete from incoming."{name}" where rowid in (select id from ({undated}))', {"id": fetch.fetch_id}
+        )
 
 
 def _vanished(table: Table, name: str) -> str:
     """SQL of the live records of the partition that its new snapshot lacks; `is_before` are those of a past it cut off.
 
+    A past is a series': one of many in a file may be cut while the others stay whole.
+
     A row in quarantine has not vanished: it came, and we could not read it. Where even its key could not be read
     nobody knows which record it is, so nothing of that snapshot counts as vanished.
     """
-    keys = [(k, table.column(k).type) for k in table.grain]
-    same = " and ".join(f'latest."{k}" is not distinct from try_cast(aside."{k}" as {kind})' for k, kind in keys)
-    unread = " or ".join(f'("{k}" is not null and try_cast("{k}" as {kind}) is null)' for k, kind in keys)
-    required = " or ".join(f'"{k}" is null' for k, _ in keys if table.column(k).required)
+    series = ", ".join(f'"{k}"' for k in table.series)
+    same_series = " and ".join(f'latest."{k}" is not distinct from starts."{k}"' for k in table.series) or "true"
     return f"""
         with arrived as (select * from incoming."{name}" where _fetch_id = $fetch_id),
         aside as (select * from incoming."{name}{ASIDE}" where _fetch_id = $fetch_id),
+        starts as (
+            select {series + ", " if series else ""}min(({table.about[0]})::date) as starts_on
+            from arrived {"group by " + series if series else ""}
+        ),
         latest as ({_latest(table, name)}),
         lacking as (
-            select *, ({table.about[1]})::date < (select min(({table.about[0]})::date) from arrived) as is_earlier
-            from latest
+            select latest.*, coalesce(({table.about[1]})::date < starts.starts_on, false) as is_earlier
+            from latest left join starts on {same_series}
             where not latest._is_deleted and latest._partition = $partition
                 and not exists (select 1 from arrived where {_same_key(table, "arrived")})
-                and not exists (select 1 from aside where {same})
-                and not exists (select 1 from aside where {unread}{" or " + required if required else ""})
+                and not exists (select 1 from aside where {may_be_aside(table, "latest")})
         ),
         vanished as (
-            select *, is_earlier and count(*) filter (is_earlier) over () >= {TRUNCATED_ROWS} as is_before from lacking
+            select
+                *,
+                is_earlier and count(*) filter (is_earlier) over ({"partition by " + series if series else ""})
+                    >= {TRUNCATED_ROWS} as is_before
+            from lacking
         )
     """
+
+
+def may_be_aside(table: Table, known: str) -> str:
+    """SQL that is true where a row of `aside` may be the record of the relation `known`: its key, or one unreadable."""
+    keys = [(k, table.column(k).type) for k in table.grain]
+    same = " and ".join(f'{known}."{k}" is not distinct from try_cast(aside."{k}" as {kind})' for k, kind in keys)
+    unread = [f'(aside."{k}" is not null and try_cast(aside."{k}" as {kind}) is null)' for k, kind in keys]
+    unread += [f'aside."{k}" is null' for k, _ in keys if table.column(k).required]
+    return f"({same}) or {' or '.join(unread)}"
 
 
 def _add_tombstones(connection: duckdb.DuckDBPyConnection, table: Table, name: str, fetch: Fetch) -> int:
@@ -237,7 +291,7 @@ def _add_tombstones(connection: duckdb.DuckDBPyConnection, table: Table, name: s
         insert into raw."{name}" ({into})
         {_vanished(table, name)}
         select {columns},
-            greatest($fetched_at::timestamptz, latest.known_at), $fetched_at::timestamptz, latest.pit_quality, true,
+            greatest($fetched_at::timestamptz, latest.known_at), $fetched_at::timestamptz, 'self_vintage', true,
             latest._partition, latest._origin, latest._source_url, latest._source_sha256, $fetch_id, latest._row_hash
         from vanished as latest
         where not is_before
@@ -275,13 +329,23 @@ def _note_new_fields(connection: duckdb.DuckDBPyConnection, name: str, fetch: Fe
 def _note_truncation(
     connection: duckdb.DuckDBPyConnection, table: Table, name: str, fetch: Fetch, now: datetime
 ) -> None:
-    """Record that a publisher's past begins later than it did; our rows of it stay as they are."""
+    """Record, once, that a publisher's past begins later than it did; our rows of it stay as they are."""
     connection.execute(
         f"""{_CHANGE}
-        {_vanished(table, name)}
-        select $fetch_id, $source, $table, $partition, 'truncated', count(*), min(({table.about[0]})::date),
-            max(({table.about[1]})::date), $now
-        from vanished where is_before having count(*) > 0
+        {_vanished(table, name)},
+        cut as (
+            select count(*) as row_count, min(({table.about[0]})::date) as first_period,
+                max(({table.about[1]})::date) as last_period
+            from vanished where is_before
+        )
+        select $fetch_id, $source, $table, $partition, 'truncated', row_count, first_period, last_period, $now
+        from cut
+        where row_count > 0 and not exists (
+            select 1 from ops.history_changes as said
+            where said.source = $source and said.table_name = $table and said.partition_key = $partition
+                and said.kind = 'truncated' and said.row_count >= cut.row_count
+                and said.last_period >= cut.last_period
+        )
         """,
         {**_identity(fetch), "fetch_id": fetch.fetch_id, "now": now},
     )
@@ -292,13 +356,16 @@ def _note_history(connection: duckdb.DuckDBPyConnection, table: Table, name: str
     key = ", ".join(f'"{k}"' for k in table.grain)
     connection.execute(
         f"""{_CHANGE}
-        with counted as (
-            select *, row_number() over (partition by {key} order by ingested_at, _fetch_id) as version
+        with compared as (
+            select *, lag(_row_hash) over versions_of_a_key as hash_before
             from raw."{name}" where hash({key}) in (select hash({key}) from raw."{name}" where _fetch_id = $fetch_id)
+            window versions_of_a_key as (partition by {key} order by ingested_at, _fetch_id)
         )
         select $fetch_id, $source, $table, $partition, if(_is_deleted, 'withdrawn', 'restated'), count(*),
             min(({table.about[0]})::date), max(({table.about[1]})::date), $now
-        from counted where _fetch_id = $fetch_id and version > 1 group by all
+        from compared
+        where _fetch_id = $fetch_id and hash_before is not null and (_is_deleted or hash_before <> _row_hash)
+        group by all
         """,
         {**_identity(fetch), "fetch_id": fetch.fetch_id, "now": now},
     )
@@ -306,6 +373,12 @@ def _note_history(connection: duckdb.DuckDBPyConnection, table: Table, name: str
 
 def _identity(fetch: Fetch) -> dict[str, Any]:
     return {"source": fetch.source, "table": fetch.table, "partition": raw_partition(fetch)}
+
+
+def digest_of_row(table: Table) -> str:
+    """SQL of what tells a bad row again: its rule and its text."""
+    parts = ", ".join(f'coalesce("{c.name}", chr(0))' for c in table.columns)
+    return f"md5(concat_ws(chr(31), _rule, {parts}))"
 
 
 def set_aside(
@@ -333,9 +406,11 @@ def set_aside(
         "delete from ops.quarantine where source = $source and table_name = $table and partition_key = $partition",
         identity,
     )
+    discarded = "select digest from ops.discarded where source = $source and table_name = $table"
     connection.execute(
-        f'insert into quarantine."{name}" by name select * from incoming."{name}{ASIDE}" where _fetch_id = $id',
-        {"id": fetch.fetch_id},
+        f'insert into quarantine."{name}" by name select * from incoming."{name}{ASIDE}" where _fetch_id = $id '
+        f"and {digest_of_row(table)} not in ({discarded})",
+        {"id": fetch.fetch_id, "source": fetch.source, "table": fetch.table},
     )
     if whole is not None:
         columns = ", ".join(f'"{c.name}"::varchar as "{c.name}"' for c in table.columns)
@@ -351,10 +426,3 @@ def set_aside(
         f'from quarantine."{name}" where _fetch_id = $id group by _rule',
         {**identity, "id": fetch.fetch_id, "now": now},
     )
-
-
-def forget(connection: duckdb.DuckDBPyConnection, fetch: Fetch) -> None:
-    """Let a fetch be judged again, as if it had just landed: what it brought already is there and makes no version."""
-    with transaction(connection):
-        connection.execute("delete from ops.loads where fetch_id = ?", [fetch.fetch_id])
-        connection.execute("delete from ops.held_back where fetch_id = ?", [fetch.fetch_id])

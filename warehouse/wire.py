@@ -14,10 +14,10 @@ import re
 import zipfile
 import zlib
 from calendar import monthrange
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from warehouse.errors import ContractViolation
 
@@ -32,6 +32,8 @@ LARGEST_MEMBER = 16 << 30
 LARGEST_RATIO = 200
 """Times that a member may be larger than it is packed; text packs 5 to 30 times, SDMX up to 60, a bomb 1,000."""
 _SMALL_MEMBER = 1 << 20
+_COPIED_AT_ONCE = 1 << 20
+_READ_AHEAD = 1 << 16
 _BROKEN_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -212,15 +214,45 @@ def unzipped(response: Response, pattern: str) -> Iterator[BinaryIO]:
         ContractViolation: it is no zip, a member's name leads out of it, none or several match, or the member would
             unpack to more than an honest file does.
     """
-    try:
-        with response.open() as body, zipfile.ZipFile(body) as archive:
-            entry = _entry(archive, pattern, response.url)
-            with archive.open(entry) as file:
-                yield file  # type: ignore[misc]  # zipfile's own stream is a BinaryIO in all but name
-    except _BROKEN_ZIP as error:
-        raise ContractViolation(
-            f"{response.url} is no zip that can be read", expected="a zip", got=f"{type(error).__name__}: {error}"
-        ) from error
+    with ExitStack() as opened:
+        try:
+            archive = opened.enter_context(zipfile.ZipFile(opened.enter_context(response.open())))
+            file = opened.enter_context(archive.open(_entry(archive, pattern, response.url)))
+        except _BROKEN_ZIP as error:
+            raise _no_zip(response.url, error) from error
+        # What the reader of the stream raises is its own, such as a full disk: it passes as it is.
+        yield io.BufferedReader(_Guarded(file, response.url), _READ_AHEAD)
+
+
+class _Guarded(io.RawIOBase):
+    """A member of a zip whose errors of reading, and no others, are violations of the contract."""
+
+    def __init__(self, file: IO[bytes], where: str) -> None:
+        self._file, self._where = file, where
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  (a writable buffer, which Python 3.11 has no type for)
+        with memoryview(buffer) as view:
+            data = self._read(len(view))
+            view[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        return self._read(-1)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except _BROKEN_ZIP as error:
+            raise _no_zip(self._where, error) from error
+
+
+def _no_zip(where: str, error: Exception) -> ContractViolation:
+    return ContractViolation(
+        f"{where} is no zip that can be read", expected="a zip", got=f"{type(error).__name__}: {error}"
+    )
 
 
 def unpack(response: Response, pattern: str, target: Path) -> None:
@@ -228,11 +260,25 @@ def unpack(response: Response, pattern: str, target: Path) -> None:
 
     Raises:
         ContractViolation: as for `unzipped`.
+        OSError: our file cannot be written.
     """
     import shutil
 
     with unzipped(response, pattern) as source, target.open("wb") as file:
-        shutil.copyfileobj(source, file, 1 << 20)
+        shutil.copyfileobj(source, file, _COPIED_AT_ONCE)
+
+
+def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> bytes:
+    """Return the bytes of one member of an open zip; others may be whole where it is not.
+
+    Raises:
+        ContractViolation: it is spoilt, or would unpack to more than an honest file does.
+    """
+    refuse_bomb(entry, where)
+    try:
+        return archive.read(entry)
+    except _BROKEN_ZIP as error:
+        raise _no_zip(f"{where}, {entry.filename},", error) from error
 
 
 def member_names(response: Response) -> list[str]:
@@ -434,7 +480,8 @@ def whole_pages(
     """Return every page of a numbered listing, or nothing: a row that moved between requests is not lost.
 
     `counts` reads (rows on the page, pages, rows in all); `keys` the identity of each row. When a page's total differs
-    from the first one's, or a row stands on two pages, the listing shifted while it was read and is read anew.
+    from the first one's, or a row stands on two pages, the listing shifted while it was read and is read anew. Equal
+    rows of one page are no sign of that: what becomes of them is the landing's to say.
 
     Raises:
         ContractViolation: it shifted `tries` times, or the pages together are not what the first one promises.
@@ -445,11 +492,14 @@ def whole_pages(
         _, pages, total = counts(first)
         found = [first, *(get(url, expect="json", params=query(n)) for n in range(2, pages + 1))]
         tallies = [counts(page) for page in found]
-        identities = [key for page in found for key in keys(page)]
+        identities = [list(keys(page)) for page in found]
         rows = sum(rows for rows, _, _ in tallies)
-        if rows == total == len(set(identities)) and all(tally[1:] == (pages, total) for tally in tallies):
+        listed = sum(map(len, identities))
+        distinct = len({key for page in identities for key in page})
+        shared = sum(len(set(page)) for page in identities) - distinct
+        if rows == listed == total and not shared and all(tally[1:] == (pages, total) for tally in tallies):
             return found
-        got = f"{rows} rows, {len(set(identities))} of them distinct, on {len(found)} pages"
+        got = f"{rows} rows, {distinct} of them distinct, on {len(found)} pages"
         if pages <= 1:
             break
     raise ContractViolation(

@@ -15,7 +15,7 @@ from tests.unit.toy import Reply, rate, rates_json
 from warehouse import backfill, pipeline
 from warehouse.archive import Archive
 from warehouse.contract import Bulk, Estimate, Partition, Watch
-from warehouse.errors import ConfigurationError, NotConfigured, NothingNew
+from warehouse.errors import ConfigurationError, ContractViolation, NotConfigured, NothingNew
 
 YEARS = range(2010, 2026)
 ESTIMATE = Estimate(requests=2, rows=100, megabytes=3)
@@ -88,6 +88,14 @@ def test_what_is_not_to_be_had_is_named_and_asked_for_the_next_time(yearly):
     assert [p.key for p in backfill.plan("toy", "rates", settings=yearly.settings).partitions] == ["2013"]
 
 
+def test_a_chunk_in_which_one_fails_and_the_others_are_unchanged_counts_each(yearly):
+    plan = backfill.plan("toy", "rates", date(2010, 1, 1), date(2013, 12, 31), yearly.settings)
+    run(yearly, plan)
+    yearly.publisher.says("/rates/2011", Reply(b"gone", 404))
+    _, done = run(yearly, plan)
+    assert (done.done, done.rows, done.failed) == (3, 0, ("2011",))
+
+
 @pytest.mark.parametrize(
     ("first", "last", "words"),
     [
@@ -122,7 +130,7 @@ def bulky(home):
         url=f"{url}/all.zip",
         partition=lambda name: name.removesuffix(".json") if name.startswith("ours") else None,
         member_url=lambda name: f"{url}/rates/{name.removesuffix('.json')}",
-        estimate=Estimate(requests=1, rows=0, megabytes=1370),
+        estimate=Estimate(requests=1, rows=3000, megabytes=1370),
     )
     home.contract(partitions=lambda _: [partition(f"ours{n}") for n in range(3)], bulk=bulk)
     packed = io.BytesIO()
@@ -140,6 +148,45 @@ def test_one_download_lands_every_partition_that_is_ours(bulky):
     _, done = run(bulky, plan)
     assert (done.done, done.rows, done.failed) == (2, 2, ("ours2",))
     assert len(bulky.publisher.requests) == 1
+
+
+def test_the_plan_of_a_bulk_download_rests_on_the_contracts_estimate_of_it(bulky):
+    bulky.says(rate("2026-01-01", 1), key="ours0")
+    bulky.land_one("ours0")
+    plan = backfill.plan("toy", "rates", settings=bulky.settings, bulk=True)
+    assert (plan.requests, plan.rows, plan.megabytes, plan.measured) == (1, 2000, 1370, 0)
+    assert "by the contract's estimate of the bulk download" in str(plan)
+
+
+def test_a_bulk_download_that_has_nothing_to_bring_is_not_asked_for(bulky):
+    for n in range(3):
+        bulky.says(rate("2026-01-01", 1), key=f"ours{n}")
+        bulky.land_one(f"ours{n}")
+    plan = backfill.plan("toy", "rates", settings=bulky.settings, bulk=True)
+    assert (plan.requests, plan.rows, plan.megabytes) == (0, 0, 0)
+    chunks, done = run(bulky, plan)
+    assert (chunks, done.done, done.failed) == ([], 0, ())
+    assert "/all.zip" not in [path for path, _ in bulky.publisher.requests]
+
+
+def test_a_spoilt_member_is_refused_and_the_others_land(bulky):
+    (whole,) = bulky.publisher.replies["/all.zip"]
+    with zipfile.ZipFile(io.BytesIO(whole.body)) as file:
+        place = file.getinfo("ours0.json").header_offset + len("ours0.json") + 30
+    bulky.publisher.says("/all.zip", whole.body[:place] + b"\0" * 8 + whole.body[place + 8 :])
+    said = []
+    plan = backfill.plan("toy", "rates", settings=bulky.settings, bulk=True)
+    *_, done = backfill.backfill(plan, bulky.settings, said.append, using=bulky.live)
+    assert (done.done, done.rows, done.failed) == (1, 1, ("ours0", "ours2"))
+    assert "ours0 refused: " in said[0]
+    assert "all.zip, ours0.json, is no zip that can be read" in said[0]
+
+
+def test_a_bulk_download_that_is_no_zip_is_refused(bulky):
+    (whole,) = bulky.publisher.replies["/all.zip"]
+    bulky.publisher.says("/all.zip", whole.body.replace(b"PK\1\2", b"PK\1\0"))
+    with pytest.raises(ContractViolation, match=r"all.zip is no zip"):
+        run(bulky, backfill.plan("toy", "rates", settings=bulky.settings, bulk=True))
 
 
 def test_a_member_is_archived_as_the_answer_of_its_own_address(bulky):
@@ -189,6 +236,34 @@ def test_a_partition_that_watches_another_table_is_asked_for_when_that_has_news(
     assert (asked(), asked()) == (1, 0)
     poll("10-Q of August")
     assert (asked(), asked()) == (1, 0)
+
+
+def test_what_a_bulk_download_brought_is_not_asked_for_again_before_what_it_watches_has_news(bulky):
+    watch = Watch(table="filings", partition="all", token=lambda r: json.loads(r.body)["newest"])
+    url, named = bulky.publisher.url, bulky.table.partitions(None)[:2]
+    bulky.contract(partitions=lambda _: [replace(p, watch=watch) for p in named], bulk=bulky.table.bulk)
+    filings = replace(
+        bulky.table,
+        name="filings",
+        partitions=lambda _: [Partition(key="all", fetch=lambda get: [get(f"{url}/filings", expect="json")])],
+        extract=lambda _: iter([{"day": "2026-01-01", "rate_pct": "1"}]),
+    )
+    bulky.source = replace(bulky.source, tables=(bulky.table, filings))
+
+    def poll(newest: str) -> None:
+        bulky.publisher.says("/filings", json.dumps({"newest": newest}).encode())
+        pipeline.land("toy", "filings", bulky.settings, using=bulky.live)
+
+    poll("10-Q of May")
+    run(bulky, backfill.plan("toy", "rates", settings=bulky.settings, bulk=True))
+    asked = len(bulky.publisher.requests)
+    with pytest.raises(NothingNew):
+        bulky.land()
+    assert len(bulky.publisher.requests) == asked
+    poll("10-Q of August")
+    for n in range(2):
+        bulky.says(rate("2026-01-03", 1), key=f"ours{n}")
+    assert bulky.land().files == 2
 
 
 def test_an_optional_source_without_its_key_says_what_it_needs(home):

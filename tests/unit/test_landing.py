@@ -105,3 +105,54 @@ def test_a_changed_body_in_the_archive_is_noticed(settings, an_instant):
     next(settings.archive.rglob("*.zst")).write_bytes(b"spoilt")
     with pytest.raises(ConfigurationError, match="Restore the archive"):
         archive.responses(fetch)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "lands"),
+    [
+        ("DECIMAL(9, 4)", "1.2500", "1.2500"),
+        ("DECIMAL(9, 4)", "1.25000000", "1.2500"),
+        ("DECIMAL(28, 8)", "12345678.123456789", None),
+        ("DECIMAL(9, 4)", "1.5e-3", "0.0015"),
+        ("DECIMAL(9, 4)", "1e-9", None),
+        ("DECIMAL(9, 4)", "1_000", None),
+        ("BIGINT", "1.5", None),
+        ("BIGINT", "1.0", "1"),
+        ("BIGINT", "0x1A", None),
+        ("DOUBLE", "NaN", None),
+        ("DOUBLE", "-inf", None),
+        ("DOUBLE", "1e999", None),
+        ("DOUBLE", "-1.5E3", "-1500.0"),
+        ("DATE", "2024-01-15", "2024-01-15"),
+        ("DATE", "2024-01-15T00:00:00", "2024-01-15"),
+        ("DATE", "2024-01-15 13:00", None),
+        ("DATE", "infinity", None),
+        ("DATE", "15.01.2024", None),
+        ("TIMESTAMP", "2024-01-15 13:00:00", "2024-01-15 13:00:00"),
+        ("TIMESTAMP", "2024-01-15T13:00:00+05:00", None),
+        ("TIMESTAMPTZ", "2024-01-15T13:00:00+05:00", "2024-01-15 08:00:00+00"),
+        ("VARCHAR", " any text ", " any text "),
+    ],
+)
+def test_a_value_lands_as_it_is_or_not_at_all(settings, toy, an_instant, kind, text, lands):
+    from dataclasses import replace
+
+    from warehouse.contract import Column
+
+    value = Column(name="value", type=kind, unit="none", description="A value of some type.")
+    table = replace(
+        toy.tables[0],
+        columns=(toy.tables[0].columns[0], value),
+        extract=lambda _: iter([{"day": "2026-01-01", "value": text}]),
+    )
+    response = Response(url="https://e.org", body=b"x", sha256="0", fetched_at=an_instant, origin="recorded")
+    fetch = Fetch.of("toy", "rates", "all", "Public domain", [response])
+    if lands is None:
+        with pytest.raises(ContractViolation, match="column 'value', row 1"):
+            landing.land(settings, table, fetch, [response])
+        return
+    landed = landing.land(settings, table, fetch, [response])
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        found = connection.execute(f"select value::varchar, typeof(value) from '{landed.path}'").fetchone()
+    assert found[0] == lands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -10,8 +11,10 @@ from urllib.parse import quote, unquote
 import pytest
 import stamina
 
+from tests.unit.toy import rate
 from warehouse import live, pipeline, recording
-from warehouse.errors import ConfigurationError, NotRecorded
+from warehouse.contract import Partition
+from warehouse.errors import ConfigurationError, ContractViolation, NotRecorded
 from warehouse.http import Budget, LiveTransport
 from warehouse.recording import Recording
 from warehouse.settings import PROJECT_ROOT
@@ -111,6 +114,41 @@ def test_a_recording_made_live_answers_like_the_publisher(link, then, tmp_path):
     assert found.entries[0].origin == "recorded"
     recorded = replace(then, home=tmp_path / "other", sources=f"recorded:{folder}", now=None)
     assert pipeline.land("tic", "major_foreign_holders", recorded).rows > 1000
+
+
+def test_a_live_check_replaces_the_note_of_those_before_in_one_step(home):
+    home.says(rate("2026-01-01", 1))
+    note = home.settings.home / "live-checks.json"
+    home.settings.home.mkdir()
+    note.write_text('{"other.table": "2026-01-01T00:00:00+00:00"}')
+    with note.open() as reader:
+        assert [c.passed for c in live.check_live("toy", home.settings, using=home.live)] == [True]
+        assert list(json.load(reader)) == ["other.table"]
+    assert list(json.loads(note.read_text())) == ["other.table", "toy.rates"]
+
+
+def test_a_partition_that_is_refused_while_it_is_asked_for_is_named_and_the_others_are_recorded(home, tmp_path):
+    def torn(get):
+        yield get(f"{home.publisher.url}/rates/torn", expect="json")
+        raise ContractViolation("The pages are not the whole listing")
+
+    whole = home.table.partitions(None)[0]
+    home.contract(partitions=lambda _: [Partition(key="torn", fetch=torn), whole])
+    home.says(rate("2026-01-01", 1))
+    home.says(rate("2026-01-01", 2), key="torn")
+    said = []
+    made = live.record("toy", tmp_path / "recorded", home.settings, said.append, using=home.live)
+    assert (made.responses, made.unavailable) == (1, ("rates/torn",))
+    assert "toy.rates torn: The pages are not the whole listing." in said
+
+
+def test_a_recording_of_nothing_but_refusals_says_the_last(home, tmp_path):
+    def torn(_):
+        raise ContractViolation("The pages are not the whole listing")
+
+    home.contract(partitions=lambda _: [Partition(key="torn", fetch=torn)])
+    with pytest.raises(ContractViolation, match="not the whole listing"):
+        live.record("toy", tmp_path / "recorded", home.settings, using=home.live)
 
 
 def test_a_recording_holds_no_credentials(tmp_path, an_instant):

@@ -39,6 +39,8 @@ class WarehouseFile:
             name = f"{source.code}__{table.name}"
             statements.append(f"create table incoming.{name} ({columns}, {stamps})")
             statements.append(f"create table raw.{name} ({columns}, {kept})")
+            text = ", ".join(f"{c.name} varchar" for c in table.columns)
+            statements.append(f"create table incoming.{name}__aside ({text}, _fetch_id varchar)")
         self.run(*statements)
 
     def fill(self, name, select, **stamps):
