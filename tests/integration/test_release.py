@@ -101,6 +101,9 @@ def test_news_make_a_second_release_and_rollback_takes_it_back(built_in_march, c
         newest = "select max(known_at) from metrics.latest"
         assert old_reader.execute(newest).fetchall() < query(settings, newest)
         assert first.id != second.id
+    counted = dict(query(settings, "select source || '.' || table_name, count(*) from ops.loads group by all"))
+    sources = second.manifest["sources"]
+    assert {name: entry["loads"] for name, entry in sources.items() if entry["loads"]} == counted
     assert upkeep.rollback(settings=settings).id == first.id
     assert query(settings, newest)[0][0].month == 3
     with pytest.raises(NothingNew):  # what was rolled back does not come back by itself
