@@ -224,13 +224,13 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 class Budget:
     """Requests a second per host, shared by every process of this user on this machine (a file per host).
 
-    Each request takes the next of evenly spaced moments and waits for it: no burst reaches a publisher, and however
-    many ask, each is served in its turn.
+    A request passes when the one before it is long enough ago, whichever process made it. Who is late moves all that
+    come after, so no burst reaches a publisher when a busy machine wakes its processes together.
     """
 
-    _slack = 1.1
+    _longest_gap_seconds = 60.0
+    _slack = 1.25
     """Moments are this much farther apart than the budget says: what delays on the way may close up again."""
-    _longest_queue_seconds = 600.0
 
     def __init__(self, folder: Path | None = None) -> None:
         """Keep the files in `folder`; the default is the user's cache folder."""
@@ -243,17 +243,18 @@ class Budget:
         from filelock import FileLock
 
         path = self._folder / f"rate-{re.sub(r'[^A-Za-z0-9.-]', '_', host)}"
-        with FileLock(f"{path}.lock", poll_interval=0.002):
-            now = time.time()
-            try:
-                free = float(path.read_text())
-            except (OSError, ValueError):
-                free = now
-            if free - now > self._longest_queue_seconds:
-                free = now  # nobody waits that long: the machine's clock was set back
-            moment = max(now, free)
-            path.write_text(repr(moment + self._slack / per_second))
-        time.sleep(max(0.0, moment - time.time()))
+        gap = self._slack / per_second
+        while True:
+            with FileLock(f"{path}.lock", poll_interval=0.002):
+                now = time.time()
+                try:
+                    free = float(path.read_text())
+                except (OSError, ValueError):
+                    free = now
+                if not now < free < now + self._longest_gap_seconds:  # beyond: the machine's clock was set back
+                    path.write_text(repr(now + gap))
+                    return
+            time.sleep(free - now)
 
 
 class _Unpacker:

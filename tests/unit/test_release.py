@@ -14,7 +14,7 @@ def manifest_of(home, tmp_path):
     building = tmp_path / "building"
     building.mkdir()
     (building / "file").write_bytes(b"content")
-    now = datetime(2026, 1, 1, tzinfo=UTC)  # noqa: SLF001  (what goes into it is all that is asked)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
     return release._manifest(home.settings, building, "2026.01.01.1", now, "run", {})  # noqa: SLF001
 
 
