@@ -52,10 +52,10 @@ class OrchestrationFailed(WarehouseError):
 
 
 class _ServerError(Exception):  # never leaves this module
-    """An answer of 500 and above."""
+    """An answer of 500 and above, or none in time."""
 
-    def __init__(self, answer: httpx.Response) -> None:
-        super().__init__(answer.status_code)
+    def __init__(self, answer: httpx.Response | None) -> None:
+        super().__init__(answer.status_code if answer is not None else "no answer")
         self.answer = answer
 
 
@@ -147,12 +147,18 @@ class HeadlessAirflow:
         import httpx
         import stamina
 
-        tries = stamina.retry_context(on=_ServerError, attempts=8, timeout=60.0, wait_initial=0.3, wait_max=5.0)
+        tries = stamina.retry_context(on=_ServerError, attempts=12, timeout=240.0, wait_initial=0.3, wait_max=5.0)
         try:
             for attempt in tries:
                 with attempt:
                     answer = self._ask(method, path, request)
         except _ServerError as error:
+            if error.answer is None:
+                raise OrchestrationFailed(
+                    f"Airflow's API server does not answer {method} {path}",
+                    got=repr(error.__cause__),
+                    remedy=self._see("api-server"),
+                ) from error
             answer = error.answer
         if answer.status_code == httpx.codes.NOT_FOUND and method == "GET":
             return None
@@ -176,9 +182,7 @@ class HeadlessAirflow:
             answer = self._client.request(method, f"/api/v2/{path}", **request)
         except httpx.TransportError as error:
             self.check_alive()
-            raise OrchestrationFailed(
-                f"Airflow's API server does not answer {method} {path}", got=repr(error), remedy=self._see("api-server")
-            ) from error
+            raise _ServerError(None) from error  # as it waits for SQLite
         if answer.is_server_error:
             raise _ServerError(answer)
         return answer

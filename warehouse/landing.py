@@ -285,7 +285,10 @@ class _Work:
             return
         cast = ", ".join(f'"{c.name}"::{c.type}' for c in self.table.columns)
         added = "".join(f', "{name}"' for name in self.added)
-        self.connection.execute(f"insert into typed select {cast}, {number}::smallint{added} from {untyped}")
+        try:
+            self.connection.execute(f"insert into typed select {cast}, {number}::smallint{added} from {untyped}")
+        except _unreadable():  # the checks above need not have looked at every column
+            self._sort_out(number, untyped)
 
     def _count(self, name: str) -> int:
         return int((self.connection.execute(f"select count(*) from {name}").fetchone() or (0,))[0])
@@ -605,6 +608,7 @@ def _lost(column: Column) -> str:
     lost = f"{cast} is null"
     if column.is_number:
         lost += f" or not regexp_full_match({text}, '{_NUMBER}')"
+        lost += f" or ({cast} = 0 and regexp_matches({text}, '^[^eE]*[1-9]'))"
         if kind not in _FLOATS:
             scale = int(kind.partition(",")[2].strip(" )") or 0)
             beyond = f"regexp_matches({text}, '^[^eE]*[.][0-9]{{{scale}}}[0-9]*[1-9]')"

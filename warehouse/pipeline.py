@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -337,6 +339,7 @@ def land_partition(
     token = token_of(archive, source, partition)  # of before the fetch: what is filed meanwhile is asked for again
     try:
         responses = list(partition.fetch(client))
+        _refuse_cut_text(archive, source, table, partition, responses)
     except (SourceUnavailable, ContractViolation) as error:
         refused = isinstance(error, ContractViolation)
         if client.seen:
@@ -352,6 +355,34 @@ def land_partition(
             error=error,
         )
     return land_responses(settings, archive, source, table, partition, responses, token)
+
+
+def _refuse_cut_text(
+    archive: Archive, source: Source, table: Table, partition: Partition, responses: Sequence[Response]
+) -> None:
+    """Refuse text that ends without a line end where the answer before it had one: it may end inside its last number.
+
+    A body without a length, or a file that the publisher is still writing, looks whole to everybody else.
+    """
+    if not responses or _ends_a_line(responses[-1]):
+        return
+    before = archive.latest(source.code, table.name, partition.key)
+    if before is not None and _ends_a_line(archive.responses(before)[-1]):
+        raise ContractViolation(
+            f"{responses[-1].url} ends inside a line",
+            expected="a line end, as in the answer before it",
+            got=repr(responses[-1].body[-30:]),
+            remedy="It may be cut inside its last number; try again later.",
+        )
+
+
+def _ends_a_line(response: Response) -> bool:
+    """Whether a body's last line is whole; of what is no text, its format says so."""
+    with response.open() as body:
+        start = body.read(16).removeprefix(BOM_UTF8).lstrip()[:1]
+        body.seek(-min(response.size, 4), os.SEEK_END)
+        end = body.read()
+    return start in {b"{", b"[", b"<", b"P", b""} or b"\n" in end
 
 
 def land_responses(

@@ -153,11 +153,13 @@ def delimited(
     delimiter: str = ",",
     header: Callable[[list[str]], bool] | None = None,
     until: Callable[[list[str]], bool] | None = None,
+    must_end: bool = True,
 ) -> Iterator[Record]:
     """Yield the records of delimited text under the names of its header, trimmed; wholly blank lines are passed over.
 
     `header` recognises the header's line where others stand before it (default: the first line). `until` recognises
-    the first line after the table, such as a footnote; without it every line has to fit. Give `lines` untouched
+    the first line after the table, such as a footnote: a table that it does not follow was cut, perhaps inside its last
+    number, unless `must_end` is false. Without `until` every line has to fit. Give `lines` untouched
     (`io.StringIO(text, newline="")`, or a file): quoted fields may hold line ends.
 
     Raises:
@@ -165,6 +167,7 @@ def delimited(
     """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     names: list[str] = []
+    is_over = until is None or not must_end
     try:
         for fields in reader:
             trimmed = [f.strip() for f in fields]
@@ -176,7 +179,8 @@ def delimited(
             if not any(trimmed):
                 continue
             if until and until(trimmed):
-                return
+                is_over = True
+                break
             if len(trimmed) != len(names):
                 raise ContractViolation(
                     f"{where}, line {reader.line_num}, is cut or torn",
@@ -188,6 +192,8 @@ def delimited(
         raise ContractViolation(
             f"{where}, line {reader.line_num}, is no row", expected="CSV", got=str(error)
         ) from error
+    if names and not is_over:
+        raise ContractViolation(f"{where} is cut", expected="the line that follows its table", got="the end")
     if not names:
         raise ContractViolation(f"{where} has no header", expected="a line of column names", got="none")
 

@@ -46,6 +46,7 @@ def extract(response: Response, *, first: str) -> Iterator[Row]:
         response.url,
         header=lambda fields: fields[:2] == ["", first],
         until=lambda fields: fields[0].lower().startswith("copyright"),
+        must_end=False,  # a zip that opens is whole
     )
     for record in records:
         day = record.pop("") or ""

@@ -67,11 +67,12 @@ def _block(lines: list[list[str]], start: int, end: int, url: str) -> Iterator[R
     """Yield the rows of one year's block, which ends with the memo lines after `Of which:`."""
     where = f"{url}, line {start + 1}"
     columns = _columns(lines[start - 1], lines[start], where)
-    memo, totals, memo_lines = False, 0, 0
+    memo, totals, memo_lines, is_over = False, 0, 0, False
     for number in range(start + 1, end):
         name, values = lines[number][0] if lines[number] else "", lines[number][1:]
         if not name:
             if memo_lines:
+                is_over = True
                 break
             continue
         if name.lower() == "of which:":
@@ -96,10 +97,10 @@ def _block(lines: list[list[str]], start: int, end: int, url: str) -> Iterator[R
                 "is_memo": memo,
                 "holdings_usd_bn": value,
             }
-    if totals != 1 or not memo_lines:
+    if totals != 1 or not memo_lines or not is_over:  # at the end of the file it may end inside its last number
         raise ContractViolation(
             f"{where}, a block of one year, is cut",
-            expected="one 'Grand Total' and the 'Of which:' lines",
+            expected="one 'Grand Total', the 'Of which:' lines, and a line without a name after them",
             got=f"{totals} totals, {memo_lines} lines after 'Of which:'",
         )
 

@@ -89,7 +89,7 @@ def listed(get: Get, prefix: str) -> list[str]:
             f"{listing.url} is not the whole listing", expected="IsTruncated false", got=found[:3] or "none"
         )
     name = re.compile(re.escape(prefix) + r"(-\d\d)?\.zip")
-    return sorted(key for tag, key in found if tag == "Key" and name.fullmatch(key))
+    return sorted({key for tag, key in found if tag == "Key" and name.fullmatch(key)})
 
 
 def files_of_month(get: Get, monthly: str | None, daily: str) -> Iterator[Response]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,7 +112,7 @@ def check(response: Response) -> None:
 
     body = response.file.read_bytes() if response.file else response.body
     try:
-        company = _decoder().decode(body)
+        company = _decoder().decode(body.removeprefix(BOM_UTF8))
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at ")
         raise ContractViolation(
