@@ -32,10 +32,10 @@ check: setup-dev  ## Lint, types, generated files, dbt parse, unit, dag and conv
 		>$(VENV)/sqlfluff.log 2>&1 || { cat $(VENV)/sqlfluff.log; exit 1; }
 	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project --profiles-dir dbt_project \
 		--target-path $(abspath $(VENV))/dbt-parse --no-partial-parse
-	@$(BIN)/pytest -q -n $(WORKERS) -m "not slow" tests/unit tests/faults tests/dags tests/conventions
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/faults tests/dags tests/conventions
 
 test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
-	@$(BIN)/pytest -q -n $(WORKERS) -m slow tests
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m slow tests
 
 drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py

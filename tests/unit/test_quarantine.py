@@ -12,6 +12,8 @@ from warehouse.contract import Column, Licence, RowRule, UnitCheck
 from warehouse.errors import ConfigurationError, ContractViolation, NoRelease
 from warehouse.release import connect
 
+pytestmark = pytest.mark.slow  # each test takes fetches through the real gate
+
 POSITIVE = RowRule(name="rate_is_positive", holds="rate_pct > 0", because="A rate of this toy is above zero.")
 LENIENT = {"quarantine_share": 0.5}
 

@@ -13,6 +13,8 @@ from warehouse import backfill, landing, locking, pipeline, quarantine, stores, 
 from warehouse.contract import Column, KnownAt, Licence, Partition, RowRule, Watch
 from warehouse.errors import ConfigurationError, ContractViolation, GateClosed, NothingNew
 
+pytestmark = pytest.mark.slow  # each test takes fetches through the real gate
+
 POSITIVE = RowRule(name="rate_is_positive", holds="rate_pct > 0", because="A rate of this toy is above zero.")
 VERSIONS = "select day::varchar, rate_pct::double, known_at, ingested_at, _is_deleted from raw.toy__rates order by all"
 

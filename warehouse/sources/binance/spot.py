@@ -308,16 +308,20 @@ def is_kline(line: str, where: str) -> bool:
     )
 
 
-# What is whole is read as text, for the contract to judge: DuckDB would round 1.5 while reading.
-_SQL_TYPES = {"open_time": "VARCHAR", "close_time": "VARCHAR", "count": "VARCHAR", "ignore": "VARCHAR"}
-_COLUMNS = ", ".join(f"'{name}': '{_SQL_TYPES.get(name, 'DOUBLE')}'" for name in KLINE)
+# What is whole is read as DOUBLE too, which holds it exactly: as an integer, DuckDB would round 1.5 while reading.
+_COLUMNS = ", ".join(f"'{name}': '{'VARCHAR' if name == 'ignore' else 'DOUBLE'}'" for name in KLINE)
+
+
+def _whole(column: str) -> str:
+    """SQL of a whole number; what is none refuses the file."""
+    return f"if({column} = floor({column}), {column}, error('{column} is no whole number'))::bigint"
 
 
 def _microseconds(column: str) -> str:
     """SQL of a time in microseconds, told by its digits; null, which no row may have, where it has neither number."""
     return (
-        f"case when {column} similar to '[0-9]{{13}}' then {column}::bigint * 1000 "
-        f"when {column} similar to '[0-9]{{16}}' then {column}::bigint end"
+        f"case when {column} between 1000000000000 and 9999999999999 then {_whole(column)} * 1000 "
+        f"when {column} between 1000000000000000 and 9999999999999999 then {_whole(column)} end"
     )
 
 
@@ -332,14 +336,14 @@ KLINES_SQL_EXTRACT = SqlExtract(
             '{MINUTES_OF}' as symbol,
             '1m' as bar_interval,
             make_timestamptz({_microseconds("open_time")}) as opened_at,
-            make_timestamptz({_microseconds("close_time")} + if(length(close_time) = 16, 1, 1000)) as closed_at,
+            make_timestamptz({_microseconds("close_time")} + if(close_time > 9999999999999, 1, 1000)) as closed_at,
             open as open_price,
             high as high_price,
             low as low_price,
             close as close_price,
             volume as base_volume,
             quote_volume,
-            count as trade_count,
+            {_whole("count")} as trade_count,
             taker_buy_volume as taker_buy_base_volume,
             taker_buy_quote_volume
         from read_csv(
