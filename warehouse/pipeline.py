@@ -9,13 +9,13 @@ import json
 import logging
 import os
 import time
-from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -37,6 +37,7 @@ from warehouse.errors import (
 )
 from warehouse.http import Client, transport
 from warehouse.locking import builder_lock
+from warehouse.recording import kind_of
 from warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -379,10 +380,10 @@ def _refuse_cut_text(
 def _ends_a_line(response: Response) -> bool:
     """Whether a body's last line is whole; of what is no text, its format says so."""
     with response.open() as body:
-        start = body.read(16).removeprefix(BOM_UTF8).lstrip()[:1]
+        kind = kind_of(body.read(1000))
         body.seek(-min(response.size, 4), os.SEEK_END)
         end = body.read()
-    return start in {b"{", b"[", b"<", b"P", b""} or b"\n" in end
+    return kind != "text" or b"\n" in end
 
 
 def land_responses(
@@ -646,19 +647,23 @@ def _promote_or_hold_back(
     held_back: dict[str, str] = {}
     for finding in [f for v in verdicts for f in v.warnings]:
         say(progress, f"warning {name}: {_in_words(finding)}")
-    for fetch, failures in _sort_out(fetches, verdicts):
-        if failures:
+    # Neighbours that pass are promoted together: what their rules of known_at read is set up once.
+    for is_good, group in groupby(_sort_out(fetches, verdicts), key=lambda pair: not pair[1]):
+        judged = list(group)
+        if is_good:
+            added, withdrawn = versions.promote(connection, source, table, [fetch for fetch, _ in judged], now)
+            new, gone = new + added, gone + withdrawn
+            for fetch, _ in judged:
+                landing.release(settings, fetch)
+                held_back.pop(fetch.partition, None)
+            continue
+        for fetch, failures in judged:
             reason = "; ".join(_in_words(f) for f in failures)
             loading.hold_back(connection, source, table, fetch, reason, [asdict(f) for f in failures], now)
             landing.hold(settings, fetch)
             held_back[fetch.partition] = reason
             log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
             say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
-            continue
-        added, withdrawn = versions.promote(connection, source, table, [fetch], now)
-        landing.release(settings, fetch)
-        held_back.pop(fetch.partition, None)
-        new, gone = new + added, gone + withdrawn
     promoted = len(held_back) < len({f.partition for f in fetches})
     if promoted:
         say(progress, f"raw.{stores.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)")

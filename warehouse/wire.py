@@ -38,8 +38,8 @@ _BROKEN_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
-    NotImplementedError,
-    RuntimeError,
+    NotImplementedError,  # a compression that zipfile does not know
+    RuntimeError,  # a member under a password
     EOFError,
     OSError,
     ValueError,
