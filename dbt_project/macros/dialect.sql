@@ -46,3 +46,22 @@ select unnest(generate_series(date '{{ first }}', date '{{ last }}', interval '1
 {% macro spark__days_from(first, last) -%}
 select explode(sequence(date '{{ first }}', date '{{ last }}', interval 1 day)) as date_day
 {%- endmacro %}
+
+{# The `from` of a query that gives each row of one relation the last row of another that was known at its instant:
+   `start` is the first instant of a row's validity, and rows of one key do not overlap. #}
+{% macro as_of_join(left, right, key, instant, start) -%}
+{{ adapter.dispatch('as_of_join', 'drypowder')(left, right, key, instant, start) }}
+{%- endmacro %}
+{% macro default__as_of_join(left, right, key, instant, start) -%}
+from {{ left }}
+asof left join {{ right }}
+    on {% for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }} and {% endfor %}{{ left }}.{{ instant }} >= {{ right }}.{{ start }}
+{%- endmacro %}
+{% macro spark__as_of_join(left, right, key, instant, start) -%}
+from {{ left }}
+left join (
+    select *, lead({{ start }}) over (partition by {{ key | join(', ') }} order by {{ start }}) as next_start from {{ right }}
+) as {{ right }}
+    on {% for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }} and {% endfor %}{{ left }}.{{ instant }} >= {{ right }}.{{ start }}
+        and ({{ right }}.next_start is null or {{ left }}.{{ instant }} < {{ right }}.next_start)
+{%- endmacro %}
