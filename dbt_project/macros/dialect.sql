@@ -47,21 +47,31 @@ select unnest(generate_series(date '{{ first }}', date '{{ last }}', interval '1
 select explode(sequence(date '{{ first }}', date '{{ last }}', interval 1 day)) as date_day
 {%- endmacro %}
 
-{# The `from` of a query that gives each row of one relation the last row of another that was known at its instant:
-   `start` is the first instant of a row's validity, and rows of one key do not overlap. #}
-{% macro as_of_join(left, right, key, instant, start) -%}
-{{ adapter.dispatch('as_of_join', 'drypowder')(left, right, key, instant, start) }}
+{# Each row of one relation with columns of the last row of another that was there at its instant: `start` is the first
+   instant of a row's validity, and rows of one key follow each other. Null where there was none yet. #}
+{% macro as_of_join(left, right, key, instant, start, columns) -%}
+{{ adapter.dispatch('as_of_join', 'drypowder')(left, right, key, instant, start, columns) }}
 {%- endmacro %}
-{% macro default__as_of_join(left, right, key, instant, start) -%}
+{% macro default__as_of_join(left, right, key, instant, start, columns) -%}
+select
+    {{ left }}.*
+    {%- for column in columns %},
+    {{ right }}.{{ column }}
+    {%- endfor %}
 from {{ left }}
 asof left join {{ right }}
     on {% for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }} and {% endfor %}{{ left }}.{{ instant }} >= {{ right }}.{{ start }}
 {%- endmacro %}
-{% macro spark__as_of_join(left, right, key, instant, start) -%}
+{% macro spark__as_of_join(left, right, key, instant, start, columns) -%}
+select
+    {{ left }}.*
+    {%- for column in columns %},
+    {{ right }}.{{ column }}
+    {%- endfor %}
 from {{ left }}
 left join (
-    select *, lead({{ start }}) over (partition by {{ key | join(', ') }} order by {{ start }}) as next_start from {{ right }}
+    select *, lead({{ start }}) over (partition by {{ key | join(', ') }} order by {{ start }}) as _next_start from {{ right }}
 ) as {{ right }}
     on {% for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }} and {% endfor %}{{ left }}.{{ instant }} >= {{ right }}.{{ start }}
-        and ({{ right }}.next_start is null or {{ left }}.{{ instant }} < {{ right }}.next_start)
+        and ({{ right }}._next_start is null or {{ left }}.{{ instant }} < {{ right }}._next_start)
 {%- endmacro %}

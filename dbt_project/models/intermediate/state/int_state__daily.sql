@@ -42,17 +42,8 @@ asked as (
 
 found as (
 
-    select
-        asked.series_id,
-        asked.date_day,
-        asked.cutoff_at,
-        newest.period_end,
-        newest.value,
-        newest.newest_since,
-        newest.pit_rank,
-        newest.origin_rank,
-        newest.source_url
-    {{ as_of_join('asked', 'newest', ['series_id'], 'cutoff_at', 'newest_since') }}
+    {{ as_of_join('asked', 'newest', ['series_id'], 'cutoff_at', 'newest_since',
+        ['period_end', 'value', 'newest_since', 'pit_rank', 'origin_rank', 'source_url']) }}
 
 ),
 

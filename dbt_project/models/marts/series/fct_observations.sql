@@ -134,7 +134,7 @@ scaled as (
         stated.source_table,
         stated.source_key,
         stated.period_end,
-        stated.value * declared.scale as value,
+        stated.value / declared.divisor as value,
         stated.pit_quality,
         stated.known_at,
         stated.known_until,
