@@ -38,10 +38,10 @@ stated as (
     {% for source_table, relation, period_end, columns in wide -%}
     {% for column in columns -%}
     select
-        '{{ source_table }}',
-        '{{ column }}',
-        {{ period_end }},
-        {{ column }}::double,
+        '{{ source_table }}' as source_table,
+        '{{ column }}' as source_key,
+        {{ period_end }} as period_end,
+        {{ column }}::double as value,
         pit_quality,
         known_at,
         known_until,
@@ -55,10 +55,10 @@ stated as (
     {% endfor -%}
     {% endfor -%}
     select
-        'nyfed.reference_rates',
+        'nyfed.reference_rates' as source_table,
         rate_type,
         effective_date,
-        rate_pct::double,
+        rate_pct::double as value,
         pit_quality,
         known_at,
         known_until,
@@ -70,10 +70,10 @@ stated as (
     where not is_deleted
     union all
     select
-        'ofr.funding_monitor',
+        'ofr.funding_monitor' as source_table,
         mnemonic,
         observation_date,
-        coalesce(amount_usd, rate_pct)::double,
+        coalesce(amount_usd, rate_pct)::double as value,
         pit_quality,
         known_at,
         known_until,
@@ -85,10 +85,10 @@ stated as (
     where not is_deleted
     union all
     select
-        'fiscaldata.operating_cash_balance',
-        'tga_close',
+        'fiscaldata.operating_cash_balance' as source_table,
+        'tga_close' as source_key,
         record_date,
-        tga_close_usd_mn::double,
+        tga_close_usd_mn::double as value,
         pit_quality,
         known_at,
         known_until,
@@ -100,10 +100,10 @@ stated as (
     where not is_deleted
     union all
     select
-        'defillama.stablecoins',
+        'defillama.stablecoins' as source_table,
         peg_type,
         observation_date,
-        circulating_usd::double,
+        circulating_usd::double as value,
         pit_quality,
         known_at,
         known_until,
