@@ -85,8 +85,8 @@ def print_metric(found: Declared, others: Mapping[str, Declared], console: Conso
         (
             "Fresh",
             (
-                f"newest {found.newest_period_end}, known {found.newest_known_at}; expected {found.expected_lag_days} days "
-                f"after its period, stale after {found.freshness_sla_days}"
+                f"newest {found.newest_period_end}, known {found.newest_known_at}; "
+                f"expected {found.expected_lag_days} days after its period, stale after {found.freshness_sla_days}"
             ),
         ),
         ("Nulls", found.null_reasons or "none among the newest"),
