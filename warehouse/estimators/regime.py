@@ -67,8 +67,8 @@ def liquidity_regime(
     """Return the regime of each day, rows being the days that count, in order, all inputs as known on the day.
 
     DRAIN is entered when powder < 0.25, burden > 0.70 and (beta < 0 or joint rise), all of it on 10 of the last 15
-    days, and left when powder > 0.35 or burden < 0.55; leaving wins. INJECTION is powder > 0.50, beta > 0 and no joint
-    rise. Days before the first row are unknown: whether DRAIN held before them is not assumed. `external_share_rising`
+    days and on the day itself, and left when powder > 0.35 or burden < 0.55. INJECTION is powder > 0.50, beta > 0 and no
+    joint rise. Days before the first row are unknown: whether DRAIN held before them is not assumed. `external_share_rising`
     (e) is kept with the inputs and decides nothing.
 
     Raises:
@@ -96,11 +96,15 @@ def liquidity_regime(
         last.append(met[day])
         days_met[day] = sum(each == 1 for each in last)
         days_unknown[day] = sum(np.isnan(each) for each in last)
+        lasted = None
         if days_met[day] >= rule.drain_days:
-            enter[day] = 1
+            lasted = True
         elif days_met[day] + days_unknown[day] < rule.drain_days:
-            enter[day] = 0
-        draining = _and(_or(draining, _answer(enter[day])), _not(_answer(leave[day])))
+            lasted = False
+        # Today's condition, too: days from before it was left must not bring DRAIN back on a day that does not meet it.
+        entered = _and(lasted, _answer(met[day]))
+        enter[day] = np.nan if entered is None else entered
+        draining = _and(_or(draining, entered), _not(_answer(leave[day])))
         state.append(_named(draining, _answer(injection[day])))
     inputs = {
         "dry_powder_pct": a,
