@@ -67,9 +67,9 @@ def liquidity_regime(
     """Return the regime of each day, rows being the days that count, in order, all inputs as known on the day.
 
     DRAIN is entered when powder < 0.25, burden > 0.70 and (beta < 0 or joint rise), all of it on 10 of the last 15
-    days and on the day itself, and left when powder > 0.35 or burden < 0.55. INJECTION is powder > 0.50, beta > 0 and no
-    joint rise. Days before the first row are unknown: whether DRAIN held before them is not assumed. `external_share_rising`
-    (e) is kept with the inputs and decides nothing.
+    days and on the day itself, and left when powder > 0.35 or burden < 0.55. INJECTION is powder > 0.50, beta > 0 and
+    no joint rise. Days before the first row are unknown: whether DRAIN held before them is not assumed.
+    `external_share_rising` (e) is kept with the inputs and decides nothing.
 
     Raises:
         ValueError: the arrays are not of one length, or joint rise is neither 0 nor 1.
