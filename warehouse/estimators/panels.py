@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from warehouse.estimators.composite import disagreement, equal_weight, first_component, orient, stressed_together
+from warehouse.estimators.dependence import multiplier_beta
 from warehouse.estimators.expanding import expanding_quantile_before, expanding_rank, expanding_z
-from warehouse.estimators.regime import RULE_VERSION, Thresholds, liquidity_regime
+from warehouse.estimators.regime import RULE_VERSION, Thresholds, joint_rise, liquidity_regime
 from warehouse.estimators.scarcity import convexity_ratio, kernel_slope, slope_today, threshold_regression
 
 if TYPE_CHECKING:
@@ -130,16 +131,12 @@ def price_of_capital(states: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataF
     table = wide(states, "series_id")
     pit, origin = worst(states, "pit_rank"), worst(states, "origin_rank")
     answers = []
-    for chosen in sets_that_differ(
-        parameters, ["joint_rise_quantile", "joint_rise_window_days", "min_history_days", "winsor_sd"]
-    ):
+    for chosen in sets_that_differ(parameters, ["joint_rise_quantile", "joint_rise_window_days", "min_history_days"]):
         window, least = int(chosen["joint_rise_window_days"]), int(chosen["min_history_days"])
         yields, credit = column(table, "yield_10y"), column(table, "ofr_credit")
         rise, stress = 100 * change(yields, window), change(credit, window)
         limits = [expanding_quantile_before(x, chosen["joint_rise_quantile"], least) for x in (rise, stress)]
-        z = [expanding_z(x, least, winsor=chosen["winsor_sd"]) for x in (rise, stress)]
-        both = (rise >= limits[0]) & (stress >= limits[1]) & (rise > 0) & (stress > 0)
-        judged = ~np.isnan(rise + stress + limits[0] + limits[1])
+        flag, intensity = joint_rise(rise, stress, q=chosen["joint_rise_quantile"], min_history=least)
         ranks = np.column_stack([expanding_rank(column(table, leg), least) for leg in COST_LEGS])
         known = (~np.isnan(ranks)).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -159,8 +156,8 @@ def price_of_capital(states: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataF
                     "credit_rise_points": stress,
                     "yield_threshold_bp": limits[0],
                     "credit_threshold_points": limits[1],
-                    "joint_rise_flag": np.where(judged, both.astype(np.float64), np.nan),
-                    "joint_rise_intensity": np.minimum(*z),
+                    "joint_rise_flag": flag,
+                    "joint_rise_intensity": intensity,
                     "sov_credit_corr": rolling_correlation(change(yields, 1), change(credit, 1), CORRELATION_DAYS),
                     "cost_of_capital_index": np.where(known / len(COST_LEGS) >= MIN_COVERAGE, mean, np.nan),
                     "cost_coverage": known / len(COST_LEGS),
@@ -395,7 +392,9 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
         found = liquidity_regime(
             column(table, REGIME_INPUTS["dry_powder_pct"]),
             column(table, REGIME_INPUTS["absorption_burden_pct"]),
-            np.full(len(table), np.nan) if beta is None else beta.reindex(table.index).to_numpy(dtype=np.float64),
+            np.full(len(table), np.nan)
+            if beta is None
+            else beta.reindex(table.index, method="ffill", limit=10).to_numpy(dtype=np.float64),
             column(table, REGIME_INPUTS["joint_rise_flag"]),
             np.where(np.isnan(rising), np.nan, (rising > 0).astype(np.float64)),
             thresholds=Thresholds(
@@ -429,6 +428,36 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
                "external_share_rising", "is_drain_met", "drain_days_met", "drain_days_unknown", "is_injection_met",
                "rule_version", "pit_rank", "origin_rank"]  # fmt: skip
     return pd.concat(answers, ignore_index=True)[columns] if answers else pd.DataFrame(columns=columns)
+
+
+def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
+    """Return, by Friday, the slope of risk returns on AI funding news, from the weeks that were known by its cut-off.
+
+    `weeks` has week_end, risk_return, funding_news_usd_bn and known_at (with a time zone), one row a week.
+    """
+    import pandas as pd
+
+    rows = []
+    weeks = weeks.sort_values("week_end")
+    known_at = pd.DatetimeIndex(pd.to_datetime(weeks["known_at"], utc=True))
+    returns = weeks["risk_return"].to_numpy(dtype=np.float64)
+    news = weeks["funding_news_usd_bn"].to_numpy(dtype=np.float64)
+    for day in pd.DatetimeIndex(weeks["week_end"]):
+        # Publication runs in order, so what is known is a prefix.
+        known = int((known_at <= day.tz_localize("UTC") + pd.Timedelta(hours=22)).sum())
+        found = multiplier_beta(returns[:known], news[:known])
+        rows.append(
+            {
+                "date_day": day.date(),
+                "value": found.value,
+                "standard_error": found.standard_error,
+                "low": found.low,
+                "high": found.high,
+                "n": found.n,
+                "null_reason": found.null_reason,
+            }
+        )
+    return pd.DataFrame(rows, columns=["date_day", "value", "standard_error", "low", "high", "n", "null_reason"])
 
 
 SLOPES_AT = (0.10, 0.50, 0.75, 0.90)

@@ -2,15 +2,9 @@
 
 with computed as (
 
-    select * from {{ ref('int_metrics__company_capex') }}
+    select * from {{ ref('int_metrics__subjects') }}
     union all
-    select * from {{ ref('int_metrics__group_capex') }}
-    union all
-    select * from {{ ref('int_metrics__treasury_supply') }}
-    union all
-    select * from {{ ref('int_metrics__published_levels') }}
-    union all
-    select * from {{ ref('int_metrics__crypto') }}
+    select * from {{ ref('int_metrics__composites') }}
 
 ),
 
