@@ -124,22 +124,26 @@ measures as (
 
 ),
 
+span as (
+
+    select
+        min(auction_date) as first_auction,
+        max(known_at) as last_news
+    from auctions
+
+),
+
 fridays as (  -- with the cut-off of that day, as far as auctions are known
 
     select
         days.date_day,
         {{ add_days('days.date_day', -90) }} as first_day,
-        {{ cut_off('days.date_day') }} as cut_off
+        {{ cutoff('days.date_day') }} as cutoff
     from {{ ref('time_spine_daily') }} as days
-    inner join (
-        select
-            min(auction_date) as first_auction,
-            max(known_at) as last_news
-        from auctions
-    ) as known on days.date_day >= known.first_auction
+    inner join span on days.date_day >= span.first_auction
     where
         {{ add_days("date_trunc('week', days.date_day)::date", 4) }} = days.date_day
-        and {{ cut_off('days.date_day') }} <= known.last_news
+        and {{ cutoff('days.date_day') }} <= span.last_news
 
 ),
 
@@ -171,7 +175,7 @@ quarters as (
     select
         fridays.date_day,
         fridays.first_day,
-        fridays.cut_off,
+        fridays.cutoff,
         count(coupons.cusip) as auction_count,
         count(case when coupons.has_results then 1 end) as result_count,
         count(coupons.auction_demand_score) as score_count,
@@ -184,8 +188,8 @@ quarters as (
     inner join coupons
         on
             coupons.auction_date between fridays.first_day and fridays.date_day
-            and {{ known_then('coupons', 'fridays.cut_off') }}
-    group by fridays.date_day, fridays.first_day, fridays.cut_off
+            and {{ known_then('coupons', 'fridays.cutoff') }}
+    group by fridays.date_day, fridays.first_day, fridays.cutoff
 
 ),
 
@@ -240,7 +244,7 @@ observations as (
         pit_rank,
         origin_rank,
         source_url,
-        cut_off as known_at,
+        cutoff as known_at,
         null::timestamptz as withdrawn_at,
         'default' as parameter_set
     from explained

@@ -272,7 +272,7 @@ bought_back as (
 
 ),
 
-followed as (  -- that nothing was bought is known only where an operation of the month before or later is
+followed as (  -- that nothing was bought is known only where an operation of the month before or later was known
 
     select distinct
         instants.month_start,
