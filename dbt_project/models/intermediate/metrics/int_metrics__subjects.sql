@@ -7,6 +7,8 @@
     ref('int_metrics__published_levels'),
     ref('int_metrics__crypto'),
     ref('int_metrics__price'),
+    ref('int_metrics__treasury_auctions'),
+    ref('int_metrics__treasury_duration'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}
