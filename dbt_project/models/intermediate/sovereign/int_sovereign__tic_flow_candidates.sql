@@ -194,7 +194,7 @@ inputs as (
         price_returns.price_return_ratio as value,
         price_returns.pit_rank,
         price_returns.origin_rank,
-        price_returns.source_url,
+        null::varchar as source_url,  -- a row's address is that of the holdings
         price_returns.known_at,
         price_returns.known_until
     from holders
