@@ -127,10 +127,13 @@ returns as (
 
     select
         month_end,
-        case price_basis
-            when 'par_5y' then return_5y_ratio
-            else (return_2y_ratio + return_10y_ratio) / 2
-        end as price_return_ratio,
+        round(
+            case price_basis
+                when 'par_5y' then return_5y_ratio
+                else (return_2y_ratio + return_10y_ratio) / 2
+            end,
+            10
+        ) as price_return_ratio,
         price_basis,
         pit_rank,
         origin_rank,
