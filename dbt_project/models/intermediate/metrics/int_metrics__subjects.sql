@@ -9,6 +9,7 @@
     ref('int_metrics__price'),
     ref('int_metrics__treasury_auctions'),
     ref('int_metrics__treasury_duration'),
+    ref('int_metrics__sovereign'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}
