@@ -18,7 +18,6 @@ with flows as (
         known_at,
         known_until
     from {{ ref('fct_company_cash_flows_quarterly') }}
-    where concept in ('capex', 'ocf')
 
 ),
 
