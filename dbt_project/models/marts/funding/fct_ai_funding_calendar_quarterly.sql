@@ -11,15 +11,15 @@ with fiscal as (
 
 nearby as (  -- a fiscal quarter touches at most two calendar quarters
 
-    select distinct
-        fiscal.ticker,
-        date_trunc('quarter', touched.day_in_quarter)::date as quarter_start
+    select
+        ticker,
+        date_trunc('quarter', period_start)::date as quarter_start
     from fiscal
-    cross join lateral (
-        select fiscal.period_start as day_in_quarter
-        union all
-        select fiscal.period_end as day_in_quarter
-    ) as touched
+    union
+    select
+        ticker,
+        date_trunc('quarter', period_end)::date as quarter_start
+    from fiscal
 
 ),
 
