@@ -1,11 +1,12 @@
 {# Macros that stand beside the tables, in the builder's file and in every release. The text between the macro tags
    is plain SQL without Jinja: the release step reads it from here (docs in metrics/_metrics.yml). #}
 {% macro release_macros() %}
-create or replace macro metrics.as_of(ts) as table
+create or replace macro metrics.as_of(ts, parameters := 'default') as table
 select *
 from metrics.metric_observations
 where
-    known_at <= case
+    parameter_set = parameters
+    and known_at <= case
         when ts is null then error('metrics.as_of(NULL): give an instant, such as TIMESTAMPTZ ''2026-02-04 22:00:00+00'', or a day, such as DATE ''2026-02-04''.')
         when regexp_full_match(cast(ts as varchar), '\d{4}-\d{2}-\d{2}') and typeof(ts) in ('DATE', 'VARCHAR')
             then timezone('America/New_York', cast(cast(ts as varchar) || ' 23:59:59.999' as timestamp))
