@@ -11,6 +11,8 @@ with computed as (
     select * from {{ ref('int_metrics__published_levels') }}
     union all
     select * from {{ ref('int_metrics__crypto') }}
+    union all
+    select * from {{ ref('int_metrics__funding') }}
 
 ),
 
