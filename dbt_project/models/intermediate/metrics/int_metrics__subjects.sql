@@ -10,6 +10,7 @@
     ref('int_metrics__treasury_auctions'),
     ref('int_metrics__treasury_duration'),
     ref('int_metrics__sovereign'),
+    ref('int_metrics__funding'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}
