@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from warehouse.estimators.estimate import floats, same_length
+from warehouse.estimators.expanding import expanding_quantile_before, expanding_z
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,9 +68,9 @@ def liquidity_regime(
     """Return the regime of each day, rows being the days that count, in order, all inputs as known on the day.
 
     DRAIN is entered when powder < 0.25, burden > 0.70 and (beta < 0 or joint rise), all of it on 10 of the last 15
-    days and on the day itself, and left when powder > 0.35 or burden < 0.55. INJECTION is powder > 0.50, beta > 0 and no
-    joint rise. Days before the first row are unknown: whether DRAIN held before them is not assumed. `external_share_rising`
-    (e) is kept with the inputs and decides nothing.
+    days and on the day itself, and left when powder > 0.35 or burden < 0.55. INJECTION is powder > 0.50, beta > 0 and
+    no joint rise. Days before the first row are unknown: whether DRAIN held before them is not assumed.
+    `external_share_rising` (e) is kept with the inputs and decides nothing.
 
     Raises:
         ValueError: the arrays are not of one length, or joint rise is neither 0 nor 1.
@@ -123,6 +124,25 @@ def liquidity_regime(
         injection=injection,
         inputs=inputs,
     )
+
+
+def joint_rise(
+    yield_change: ArrayLike, credit_change: ArrayLike, *, q: float = 0.60, min_history: int = 520, start: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the flag (1.0, 0.0) and the intensity of sovereign yields and credit spreads rising together (C15).
+
+    Both changes are over 21 days. Flagged when each is above 0 and at or above the q-quantile of its own earlier
+    changes; the intensity is the smaller of the two z-scores. NaN where either leg is unknown or short of history.
+    """
+    legs = floats(yield_change), floats(credit_change)
+    same_length(yield_change=legs[0], credit_change=legs[1])
+    flag = np.ones(len(legs[0]) - start)
+    for change in legs:
+        limit, today = expanding_quantile_before(change, q, min_history, start=start), change[start:]
+        known = ~np.isnan(limit) & ~np.isnan(today)
+        flag *= np.where(known, (today >= limit) & (today > 0), np.nan)
+    scores = [expanding_z(change, min_history, start=start) for change in legs]
+    return flag, np.minimum(scores[0], scores[1])
 
 
 def _named(draining: bool | None, injection: bool | None) -> str:  # noqa: FBT001

@@ -2,19 +2,9 @@
 
 with computed as (
 
-    select * from {{ ref('int_metrics__company_capex') }}
+    select * from {{ ref('int_metrics__subjects') }}
     union all
-    select * from {{ ref('int_metrics__group_capex') }}
-    union all
-    select * from {{ ref('int_metrics__treasury_supply') }}
-    union all
-    select * from {{ ref('int_metrics__published_levels') }}
-    union all
-    select * from {{ ref('int_metrics__crypto') }}
-    union all
-    select * from {{ ref('int_metrics__treasury_auctions') }}
-    union all
-    select * from {{ ref('int_metrics__treasury_duration') }}
+    select * from {{ ref('int_metrics__composites') }}
 
 ),
 

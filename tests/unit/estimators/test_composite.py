@@ -69,6 +69,12 @@ def test_the_order_of_columns_and_pillars_does_not_matter(table, seed):
     same(one.contributions[:, order], other.contributions)
 
 
+def test_a_contribution_is_not_rounded_to_what_a_reader_would_see():
+    found = equal_weight(rows([0.1234567, 0.2, 0.3, 0.4, 0.5]), NAMES, PILLARS)
+    assert found.contributions[0, 0] == pytest.approx(100 * 0.1234567 / 6, abs=1e-9)
+    assert found.headline[0] == pytest.approx(100 * (0.6234567 / 3 + 0.45) / 2, abs=1e-9)
+
+
 def test_a_pillar_needs_sixty_per_cent_of_its_weight_and_the_index_every_pillar():
     table = rows([0.3, NAN, 0.9, 0.2, 0.4], [0.3, NAN, NAN, 0.2, 0.4], [0.3, 0.6, 0.9, 0.2, NAN])
     found = equal_weight(table, NAMES, PILLARS)
@@ -146,6 +152,8 @@ def test_the_component_finds_the_factor_with_the_sign_of_its_anchor():
     assert known.sum() == sum(day.year >= 2019 for day in days)
     assert np.corrcoef(found.index[known], ndtr(factor[known]))[0, 1] > 0.85
     assert found.weights[-1].loadings[0] > 0 > found.weights[-1].loadings[2]
+    # On its own measure: as often near 0 and 100 as a rank would be, not piled up there.
+    assert np.std(normal_score(found.index[known] / 100)) == pytest.approx(1, abs=0.1)
     turned = first_component(scores, days, COLUMNS, anchor="liquidity", min_history=260)
     np.testing.assert_allclose(turned.index[known], 100 - found.index[known])
 

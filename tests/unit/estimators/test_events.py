@@ -94,7 +94,7 @@ def test_a_series_that_stood_still_has_no_score():
 
 
 def test_a_kink_is_a_steeper_slope_and_a_straight_line_is_not():
-    noise = walk(6, 200, scale=0.2)
+    noise = walk(7, 200, scale=0.2)
     kink = np.where(np.arange(200) >= AT, 0.8 * (np.arange(200) - AT + 1), 0)
     steeper = slope_steeper(noise + kink, DAYS, EVENT)
     assert steeper.value == pytest.approx(0.8, abs=3 * steeper.standard_error)

@@ -34,6 +34,13 @@ def test_a_planted_lead_or_lag_is_found_within_a_week(seed, lead):
     assert found.stability == 1
 
 
+def test_a_lead_that_turned_over_is_not_stable():
+    price, index = pair(3, 4)
+    moves = np.diff(index, prepend=index[0])
+    moves[312:] *= -1  # for the last two of five parts
+    assert lead_lag(price, moves.cumsum(), replications=10).stability == pytest.approx(3 / 5)
+
+
 def test_two_walks_that_know_nothing_of_each_other_have_no_stable_peak():
     found = [lead_lag(pair(seed, 0)[0], pair(seed + 100, 0)[1]) for seed in range(6)]
     assert np.mean([abs(each.peak_correlation) for each in found]) < 0.35
@@ -114,6 +121,12 @@ def test_hits_false_alarms_and_the_unconditional_rate():
     assert found.base_rate == pytest.approx(16 / 92)
     assert found.lift == pytest.approx(2 / 3 / (16 / 92))
     assert found.missed_events == 1  # 70 came unannounced
+
+
+def test_an_episode_is_true_when_any_of_its_days_was():
+    found = canary_hit_rate(spikes(100, *range(10, 15)), spikes(100, 20), threshold=0.9, horizon=8)
+    assert (found.hits, found.false_alarms) == (3, 2)  # of the first two the event was more than eight days away
+    assert (found.episodes, found.false_episodes) == (1, 0)
 
 
 def test_an_event_on_the_day_of_the_alarm_is_no_prediction():

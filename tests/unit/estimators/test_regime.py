@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.estimators.histories import same
-from warehouse.estimators.regime import RULE_VERSION, Thresholds, liquidity_regime
+from tests.unit.estimators.histories import never_looks_ahead, same
+from warehouse.estimators.regime import RULE_VERSION, Thresholds, joint_rise, liquidity_regime
 
 NAN = float("nan")
 DRAINING, NEITHER, INJECTING = (0.1, 0.9, -1.0, 1.0), (0.4, 0.6, 1.0, 0.0), (0.8, 0.2, 1.0, 0.0)
@@ -92,6 +92,13 @@ def test_days_before_the_first_are_not_taken_for_calm():
     assert states((40, BETWEEN), (1, NEITHER), (1, BETWEEN))[-2:] == ["TRANSITION", "TRANSITION"]
 
 
+def test_whether_ten_days_were_met_is_unknown_while_fifteen_are_not_seen():
+    found = liquidity_regime(*np.array([DRAINING] * 10).T)
+    assert np.isnan(found.enter[:9]).all()
+    assert found.enter[9] == 1
+    assert found.state == ["undetermined"] * 9 + ["DRAIN"]
+
+
 def test_what_was_unknown_does_not_count_as_met():
     met = states((20, NEITHER), (9, DRAINING), (1, (NAN, 0.9, -1, 1)))
     assert met[-1] == "undetermined"
@@ -162,3 +169,36 @@ def test_inputs_that_do_not_fit_are_an_error():
         liquidity_regime([0.1], [0.1], [1], [2])
     with pytest.raises(ValueError, match="one length"):
         liquidity_regime([0.1, 0.1], [0.1], [1], [1])
+
+
+# ----------------------------------------------------------------------------------------------------- joint rise
+
+
+def test_a_joint_rise_is_both_above_zero_and_their_own_earlier_quantile():
+    past = [-2.0, -1.0, 0.0, 1.0, 2.0]  # its 60th percentile is 0.4
+    flag = [joint_rise([*past, a], [*past, b], min_history=5)[0][-1] for a, b in ((1, 1), (0.4, 9), (0.3, 9), (9, -1))]
+    assert flag == [1, 1, 0, 0]
+    falling = [-5.0, -4.0, -3.0, -2.0, -1.0]  # above the quantile is not yet a rise
+    assert joint_rise([*falling, -0.5], [*past, 9], min_history=5)[0][-1] == 0
+    assert joint_rise([*falling, 0.0], [*past, 9], min_history=5)[0][-1] == 0
+
+
+def test_a_joint_rise_with_an_unknown_leg_is_unknown():
+    past = np.arange(6.0)
+    flag, intensity = joint_rise(past, [*past[:5], NAN], min_history=3)
+    assert np.isnan(flag[[0, 1, 2, 5]]).all()
+    assert (flag[3:5] == 1).all()
+    assert np.isnan(intensity[5])
+    assert intensity[4] > 0
+
+
+@given(seed=st.integers(0, 99), after=st.integers(0, 79))
+@settings(max_examples=20, deadline=None)
+def test_no_later_day_moves_a_joint_rise(seed, after):
+    panel = np.random.default_rng(seed).standard_normal((80, 2))
+    for answer in (0, 1):
+        never_looks_ahead(lambda x, at=answer: joint_rise(x[:, 0], x[:, 1], min_history=10)[at], panel, after)
+        same(
+            joint_rise(*panel.T, min_history=10, start=after)[answer],
+            joint_rise(*panel.T, min_history=10)[answer][after:],
+        )

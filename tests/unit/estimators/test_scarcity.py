@@ -70,7 +70,7 @@ def test_the_threshold_is_found_where_it_is_and_not_where_there_is_none(seed, co
     planted, none = threshold_regression(*of(convex[seed])), threshold_regression(*of(flat[seed]))
     assert 0.14 < planted.threshold < 0.25  # the grid ends at the 15 % quantile
     assert planted.ratio > 2
-    assert planted.p_value <= 0.01
+    assert planted.p_value == 1 / 1_000  # the sample itself is one of the draws, so a p-value is never 0
     assert none.p_value > 0.05
 
 
@@ -79,6 +79,15 @@ def test_under_no_threshold_p_values_are_spread_out():
     # Uniform: a tenth of forty lies below 0.1; the supF against an F table would put most of them there.
     assert sum(p < 0.1 for p in found) <= 10
     assert 0.3 < np.mean(found) < 0.7
+
+
+def test_noise_that_grows_as_powder_falls_is_no_threshold():
+    found = []
+    for seed in range(40):
+        world = planted_world(seed, weeks=300, convex=False, noise_bp=0)
+        noise = np.where(world.p < 0.2, 8, 1) * np.random.default_rng(seed).standard_normal(300)
+        found.append(threshold_regression(world.dc + noise, world.g, world.p).p_value)
+    assert sum(p < 0.1 for p in found) <= 8
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -127,6 +136,12 @@ def test_the_error_of_the_ratio_is_what_ratios_scatter_by():
     found = [convexity_ratio(*of(planted_world(seed, weeks=800))) for seed in range(100)]
     scatter = np.std([each.value for each in found])
     assert 0.6 < median(each.standard_error for each in found) / scatter < 1.4
+
+
+def test_a_slope_over_itself_is_one_without_error(convex):
+    found = convexity_ratio(*of(convex[0]), low=0.4, high=0.4)
+    assert found.value == 1
+    assert found.standard_error == pytest.approx(0, abs=1e-12)
 
 
 def test_crowding_out_is_statsmodels_regression_with_hac_errors_and_students_interval():
