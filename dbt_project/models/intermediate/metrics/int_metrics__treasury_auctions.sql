@@ -35,10 +35,10 @@ measures as (
         known_until
     from auctions
     where bid_to_cover_ratio is not null
-    {%- for buyer in ['dealer', 'direct', 'indirect'] %}
+    {%- for metric, buyer in {'dealer_share': 'dealer', 'direct_share': 'direct', 'indirect_share': 'indirect'}.items() %}
     union all
     select
-        '{{ buyer }}_share' as metric_id,
+        '{{ metric }}' as metric_id,
         cusip,
         auction_date,
         {{ buyer }}_accepted_usd::double / competitive_accepted_usd::double as value,
