@@ -13,9 +13,9 @@ versions as (
         last_day(make_date(left(period, 4)::integer, right(period, 1)::integer * 3, 1)) as quarter_end,
 
         ---------- measures
-        case when series_code = 'A191RC' then value_usd_mn / 1000 end as gdp_usd_bn,
-        case when series_code = 'A006RC' then value_usd_mn / 1000 end as private_investment_usd_bn,
-        case when series_code = 'A007RC' then value_usd_mn / 1000 end as private_fixed_investment_usd_bn,
+        case when series_code = 'A191RC' then (value_usd_mn / 1000)::decimal(18, 6) end as gdp_usd_bn,
+        case when series_code = 'A006RC' then (value_usd_mn / 1000)::decimal(18, 6) end as private_investment_usd_bn,
+        case when series_code = 'A007RC' then (value_usd_mn / 1000)::decimal(18, 6) end as private_fixed_investment_usd_bn,
 
         ---------- when it was known
         known_at,
