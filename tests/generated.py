@@ -544,11 +544,18 @@ class World:
         """Return H.4.1 lines by Wednesday, USD million: assets are liabilities and capital; reserves are what is left."""
         rng = self.draws("balance sheet")
         weeks = self.wednesdays
-        soma = self.soma.groupby(["security_type", "as_of_date"], observed=True)[
-            ["par_value_usd", "inflation_compensation_usd"]
-        ].sum()
-        par = (soma["par_value_usd"] / 1e6).round().unstack(0).reindex(weeks).fillna(0)
-        accrued = (soma["inflation_compensation_usd"].unstack(0)["TIPS"] / 1e6).round().reindex(weeks).fillna(0)
+        par, accrued = (
+            (
+                self.soma.pivot_table(
+                    index="as_of_date", columns="security_type", values=column, aggfunc="sum", observed=True
+                )
+                / 1e6
+            )
+            .round()
+            .reindex(weeks)
+            .fillna(0)
+            for column in ("par_value_usd", "inflation_compensation_usd")
+        )
         scale = self.size(weeks)
         at = np.searchsorted(self.weeks, weeks)
 
@@ -556,7 +563,7 @@ class World:
             return np.round(values).astype(float)
 
         bills, coupons = par["Bills"].to_numpy(), par["NotesBonds"].to_numpy() + par["FRNs"].to_numpy()
-        tips, accrual = par["TIPS"].to_numpy(), accrued.to_numpy()
+        tips, accrual = par["TIPS"].to_numpy(), accrued["TIPS"].to_numpy()
         lines = {
             "RESPPALGUOB_N.WW": bills, "RESPPALGUOMN_N.WW": coupons, "RESPPALGUOMI_N.WW": tips,
             "RESPPALGUOMC_N.WW": accrual, "RESPPALGUO_N.WW": bills + coupons + tips + accrual,
@@ -978,9 +985,10 @@ def _auctions(world: World, rng: np.random.Generator) -> pd.DataFrame:
         adj_price=np.where(kind == "tips", adjusted, np.nan),
         pdf_filenm_comp_results="R_generated.pdf",
     )
-    withdrawn = announcement[rng.random(count) < 0.001].assign(_later_days=0.5, _is_deleted=True)
-    return pd.concat([announcement, revised(results, rng, 0.002, 0.0, "allocation_pctage"), withdrawn]).pipe(
-        lambda rows: rows[~rows.get("_is_deleted", pd.Series(False, rows.index)).eq(True) | rows["_later_days"].lt(1)]
+    # an announcement that vanishes for a while: the result brings it back
+    vanished = announcement[rng.random(count) < 0.001].assign(_later_days=0.5, _is_deleted=True)
+    return pd.concat(
+        [announcement, revised(results, rng, 0.002, 0.0, "allocation_pctage"), vanished], ignore_index=True
     )
 
 
@@ -1211,20 +1219,15 @@ def quarters_of(world: World, company: Company) -> pd.DataFrame:
 
     rising = np.interp(np.arange(count), [0, max(count - 12, 1), count], [0, 0.4, 1])
     share = company.capex_share[0] + (company.capex_share[1] - company.capex_share[0]) * rising
-    flows = {"ocf": near(grown, 0.08)}
-    flows["capex"] = near(grown * share, 0.06)
-    flows["finlease"] = near(0.02 * grown, 0.1)
-    flows["buybacks"] = near(0.2 * grown, 0.15)
-    flows["dividends"] = near(0.08 * grown, 0.01)
-    flows["withheld"] = near(0.03 * grown, 0.1)
-    flows["stock_in"] = near(0.01 * grown, 0.2)
-    flows["proceeds"] = near(0.01 * grown, 0.3)
-    flows["acquisitions"] = near(0.03 * grown, 0.4)
-    flows["other"] = near(0.01 * grown, 0.3)
+    flows = {"ocf": near(grown, 0.08), "capex": near(grown * share, 0.06)}
+    for name, part, spread in (
+        ("finlease", 0.02, 0.1), ("buybacks", 0.2, 0.15), ("dividends", 0.08, 0.01), ("withheld", 0.03, 0.1),
+        ("stock_in", 0.01, 0.2), ("proceeds", 0.01, 0.3), ("acquisitions", 0.03, 0.4), ("other", 0.01, 0.3),
+        ("debt_out", 0.05, 0.2), ("sold", 0.4, 0.2), ("matured", 0.3, 0.2),
+    ):  # fmt: skip
+        flows[name] = near(part * grown, spread)
     used = flows["capex"] + flows["buybacks"] + flows["dividends"] + flows["acquisitions"]
-    flows["debt_out"] = near(0.05 * grown, 0.2)
     flows["debt_in"] = np.round((used - flows["ocf"]).clip(0) + 0.05 * grown)
-    flows["sold"], flows["matured"] = near(0.4 * grown, 0.2), near(0.3 * grown, 0.2)
     cash = near(0.8 * grown, 0.05)
     change = np.diff(cash, prepend=cash[0])
     inflow = flows["ocf"] + flows["debt_in"] + flows["stock_in"] + flows["proceeds"] + flows["sold"] + flows["matured"]
