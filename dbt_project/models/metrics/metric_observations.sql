@@ -11,6 +11,12 @@ with computed as (
     select * from {{ ref('int_metrics__published_levels') }}
     union all
     select * from {{ ref('int_metrics__crypto') }}
+    union all
+    select * from {{ ref('int_metrics__liquidity') }}
+    union all
+    select * from {{ ref('int_metrics__dry_powder') }}
+    union all
+    select * from {{ ref('int_metrics__capital_balance') }}
 
 ),
 
