@@ -2,21 +2,9 @@
 
 with computed as (
 
-    select * from {{ ref('int_metrics__company_capex') }}
+    select * from {{ ref('int_metrics__subjects') }}
     union all
-    select * from {{ ref('int_metrics__group_capex') }}
-    union all
-    select * from {{ ref('int_metrics__treasury_supply') }}
-    union all
-    select * from {{ ref('int_metrics__published_levels') }}
-    union all
-    select * from {{ ref('int_metrics__crypto') }}
-    union all
-    select * from {{ ref('int_metrics__liquidity') }}
-    union all
-    select * from {{ ref('int_metrics__dry_powder') }}
-    union all
-    select * from {{ ref('int_metrics__capital_balance') }}
+    select * from {{ ref('int_metrics__composites') }}
 
 ),
 
