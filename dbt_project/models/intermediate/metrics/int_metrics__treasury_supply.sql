@@ -1,109 +1,148 @@
-with auctions as (
+with supply as (
 
     select
         *,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', 'origin') }} as origin_rank,
-        date_trunc('month', issue_date)::date as month_start,
-        {{ end_of_day_in_new_york('last_day(issue_date)') }} as month_ended_at
-    from {{ ref('fct_auctions') }}
+        result_count::double / auction_count as result_coverage,
+        (result_count + maturing_count + case when buybacks_usd_bn is null then 0 else 1 end)::double
+        / (auction_count + settlement_count + 1) as net_coverage
+    from {{ ref('fct_treasury_supply') }}
 
 ),
 
-instants as (  -- a month's issuance is not known before the month has ended
+measures as (
 
     select
-        month_start,
-        greatest(known_at, month_ended_at) as known_at
-    from auctions
-    union
+        'gross_issuance' as metric_id,
+        gross_issuance_usd_bn as value,
+        known_gross_usd_bn as numerator,
+        null::double as denominator,
+        result_coverage as coverage,
+        gross_null_reason as null_reason,
+        supply.*
+    from supply
+    union all
     select
-        month_start,
-        greatest(known_until, month_ended_at) as known_at
-    from auctions
-    where known_until is not null
+        'private_gross' as metric_id,
+        private_gross_usd_bn as value,
+        known_private_gross_usd_bn as numerator,
+        null::double as denominator,
+        result_coverage as coverage,
+        private_null_reason as null_reason,
+        supply.*
+    from supply
+    union all
+    select
+        'soma_addon' as metric_id,
+        soma_addon_usd_bn as value,
+        known_soma_addon_usd_bn as numerator,
+        null::double as denominator,
+        result_coverage as coverage,
+        private_null_reason as null_reason,
+        supply.*
+    from supply
+    union all
+    select
+        'soma_addon_share' as metric_id,
+        soma_addon_share_ratio as value,
+        known_soma_addon_usd_bn as numerator,
+        known_gross_usd_bn as denominator,
+        result_coverage as coverage,
+        private_null_reason as null_reason,
+        supply.*
+    from supply
+    union all
+    select
+        'net_new_cash' as metric_id,
+        net_new_cash_usd_bn as value,
+        known_private_gross_usd_bn as numerator,
+        null::double as denominator,
+        net_coverage as coverage,
+        net_null_reason as null_reason,
+        supply.*
+    from supply
+    union all
+    select
+        'treasury_buybacks' as metric_id,
+        buybacks_usd_bn as value,
+        buybacks_usd_bn as numerator,
+        null::double as denominator,
+        case when buybacks_usd_bn is null then 0 else 1 end as coverage,
+        case when buybacks_usd_bn is null then 'missing_input: buybacks' end as null_reason,
+        supply.*
+    from supply
+    union all
+    select
+        'bill_share' as metric_id,
+        bill_share_ratio as value,
+        net_bills_usd_bn as numerator,
+        net_new_cash_usd_bn as denominator,
+        net_coverage as coverage,
+        case
+            when bill_share_ratio is not null then null
+            when net_null_reason is not null then net_null_reason
+            else 'undefined: net_new_cash is not positive'
+        end as null_reason,
+        supply.*
+    from supply
 
 ),
 
-months as (  -- once all auctions of a month are withdrawn, so is its last state
-
-    select
-        instants.month_start,
-        instants.known_at,
-        sum(auctions.total_accepted_usd)::double / 1e9 as known_usd_bn,
-        count(auctions.cusip) as auction_count,
-        count(auctions.total_accepted_usd) as result_count,
-        count(case when auctions.security_kind = 'bill' then 1 end) as bill_count,
-        max(auctions.pit_rank) as pit_rank,
-        max(auctions.origin_rank) as origin_rank,
-        min(auctions.source_url) as source_url,
-        lead(instants.known_at) over (partition by instants.month_start order by instants.known_at) as withdrawn_at
-    from instants
-    left join auctions
-        on
-            instants.month_start = auctions.month_start
-            and {{ known_then('auctions', 'instants.known_at') }}
-    group by instants.month_start, instants.known_at
-    qualify count(auctions.cusip) > 0
-
-),
-
-explained as (
+statements as (
 
     select
         *,
-        case
-            when result_count < auction_count
-                then 'missing_results: ' || (auction_count - result_count) || ' of ' || auction_count
-            when bill_count = 0 then 'missing_results: no bills'
-            when bill_count = auction_count then 'missing_results: no coupons'
-        end as null_reason
-    from months
+        case measure
+            when 'borrowing_actual' then 'net_marketable_borrowing_q'
+            else 'net_marketable_borrowing_estimate_q'
+        end as metric_id
+    from {{ ref('refunding_statements') }}
+    where measure in ('borrowing_actual', 'borrowing_estimate')
 
 ),
 
 observations as (
 
     select
-        'gross_issuance' as metric_id,
+        metric_id,
         'system' as entity_type,
         'US' as entity_id,
-        'month' as grain,
-        month_start as period_start,
-        last_day(month_start) as period_end,
-        case when null_reason is null then known_usd_bn end as value,
-        known_usd_bn as numerator,
-        null::double as denominator,
-        result_count::double / auction_count as coverage,
+        grain,
+        period_start,
+        period_end,
+        value,
+        numerator,
+        denominator,
+        coverage,
         null_reason,
-        pit_rank,
-        origin_rank,
-        source_url,
-        known_at,
-        withdrawn_at,
-        'default' as parameter_set
-    from explained
-    union all
-    select
-        'bid_to_cover' as metric_id,
-        'security' as entity_type,
-        cusip as entity_id,
-        'auction' as grain,
-        auction_date as period_start,
-        auction_date as period_end,
-        public_tendered_usd::double / public_accepted_usd::double as value,
-        public_tendered_usd::double / 1e9 as numerator,
-        public_accepted_usd::double / 1e9 as denominator,
-        1.0 as coverage,
-        null as null_reason,
         pit_rank,
         origin_rank,
         source_url,
         known_at,
         known_until as withdrawn_at,
         'default' as parameter_set
-    from auctions
-    where bid_to_cover_ratio is not null
+    from measures
+    union all
+    select
+        metric_id,
+        entity_type,
+        entity_id,
+        'calendar_quarter' as grain,
+        period_start,
+        period_end,
+        value_usd_bn::double as value,
+        value_usd_bn::double as numerator,
+        null::double as denominator,
+        1.0 as coverage,
+        null as null_reason,
+        {{ rank_of('pit_quality', "'dated'") }} as pit_rank,
+        {{ rank_of('origin', "'documented'") }} as origin_rank,
+        source_url,
+        announced_at as known_at,
+        null::timestamptz as withdrawn_at,
+        'default' as parameter_set
+    from statements
 
 )
 

@@ -1,0 +1,209 @@
+with auctions as (
+
+    select
+        *,
+        {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
+        {{ rank_of('origin', 'origin') }} as origin_rank
+    from {{ ref('fct_auctions') }}
+    where tenor is not null
+
+),
+
+with_results as (
+
+    select * from auctions
+    where has_results
+
+),
+
+earlier as (  -- the twelve auctions before that were held, as known when this one's result was
+
+    select
+        with_results.cusip,
+        with_results.issue_date,
+        with_results.known_at,
+        earlier_ones.bid_to_cover_ratio::double as bid_to_cover_ratio,
+        earlier_ones.indirect_share_ratio::double as indirect_share_ratio,
+        earlier_ones.dealer_share_ratio::double as dealer_share_ratio,
+        earlier_ones.tail_median_bp::double as tail_median_bp,
+        earlier_ones.has_results,
+        earlier_ones.pit_rank,
+        earlier_ones.origin_rank
+    from with_results
+    inner join auctions as earlier_ones
+        on
+            with_results.tenor = earlier_ones.tenor
+            and with_results.security_kind = earlier_ones.security_kind
+            and with_results.is_sold_again = earlier_ones.is_sold_again
+            and with_results.auction_date > earlier_ones.auction_date
+            and {{ known_then('earlier_ones', 'with_results.known_at') }}
+    qualify row_number() over (
+        partition by with_results.cusip, with_results.issue_date, with_results.known_at
+        order by earlier_ones.auction_date desc, earlier_ones.cusip asc
+    ) <= 12
+
+),
+
+baselines as (
+
+    select
+        cusip,
+        issue_date,
+        known_at,
+        count(case when has_results then 1 end) as auction_count,
+        avg(bid_to_cover_ratio) as mean_cover,
+        stddev_samp(bid_to_cover_ratio) as sd_cover,
+        avg(indirect_share_ratio) as mean_indirect,
+        stddev_samp(indirect_share_ratio) as sd_indirect,
+        avg(dealer_share_ratio) as mean_dealer,
+        stddev_samp(dealer_share_ratio) as sd_dealer,
+        avg(tail_median_bp) as mean_tail,
+        stddev_samp(tail_median_bp) as sd_tail,
+        max(pit_rank) as pit_rank,
+        max(origin_rank) as origin_rank
+    from earlier
+    group by cusip, issue_date, known_at
+
+),
+
+scored as (
+
+    select
+        with_results.*,
+        coalesce(baselines.auction_count, 0) as baseline_count,
+        greatest(with_results.pit_rank, coalesce(baselines.pit_rank, 1)) as worst_pit_rank,
+        greatest(with_results.origin_rank, coalesce(baselines.origin_rank, 1)) as worst_origin_rank,
+        case
+            when baselines.auction_count >= 8
+                then (with_results.bid_to_cover_ratio::double - baselines.mean_cover) / nullif(baselines.sd_cover, 0)
+        end as cover_z,
+        case
+            when baselines.auction_count >= 8
+                then (with_results.indirect_share_ratio::double - baselines.mean_indirect) / nullif(baselines.sd_indirect, 0)
+        end as indirect_z,
+        case
+            when baselines.auction_count >= 8
+                then (with_results.dealer_share_ratio::double - baselines.mean_dealer) / nullif(baselines.sd_dealer, 0)
+        end as dealer_z,
+        case
+            when baselines.auction_count >= 8
+                then (with_results.tail_median_bp::double - baselines.mean_tail) / nullif(baselines.sd_tail, 0)
+        end as tail_z,
+        -- a new issue may settle a day or two late and is still of its tenor
+        case
+            when with_results.is_sold_again then with_results.months_to_maturity
+            else 12 * ceil(with_results.months_to_maturity / 12.0)
+        end as curve_months
+    from with_results
+    left join baselines
+        on
+            with_results.cusip = baselines.cusip
+            and with_results.issue_date = baselines.issue_date
+            and with_results.known_at = baselines.known_at
+
+),
+
+with_neighbours as (
+
+    select
+        *,
+        case
+            {%- for years in [30, 20, 10, 7, 5, 3, 2] %}
+            when curve_months >= {{ 12 * years }} then {{ years }}
+            {%- endfor %}
+        end as years_below,
+        case
+            {%- for years in [2, 3, 5, 7, 10, 20, 30] %}
+            when curve_months <= {{ 12 * years }} then {{ years }}
+            {%- endfor %}
+        end as years_above
+    from scored
+
+),
+
+with_curve as (
+
+    select
+        with_neighbours.*,
+        case
+            when with_neighbours.years_below = with_neighbours.years_above then below.yield_pct
+            else
+                below.yield_pct
+                + (above.yield_pct - below.yield_pct)
+                * (with_neighbours.curve_months / 12.0 - with_neighbours.years_below)
+                / (with_neighbours.years_above - with_neighbours.years_below)
+        end as curve_yield,
+        below.quote_date as curve_date,
+        greatest(below.pit_rank, above.pit_rank) as curve_pit_rank,
+        greatest(below.origin_rank, above.origin_rank) as curve_origin_rank
+    from with_neighbours
+    left join {{ ref('int_treasury__yields_at_one_pm') }} as below
+        on
+            with_neighbours.auction_date = below.date_day
+            and with_neighbours.years_below = below.tenor_years
+            and with_neighbours.security_kind = 'nominal_coupon'
+    left join {{ ref('int_treasury__yields_at_one_pm') }} as above
+        on
+            with_neighbours.auction_date = above.date_day
+            and with_neighbours.years_above = above.tenor_years
+            and with_neighbours.security_kind = 'nominal_coupon'
+
+),
+
+demand as (
+
+    select
+        ---------- keys
+        cusip::varchar as cusip,
+        issue_date::date as issue_date,
+
+        ---------- dimensions
+        auction_date::date as auction_date,
+        security_kind::varchar as security_kind,
+        tenor::varchar as tenor,
+        is_sold_again::boolean as is_sold_again,
+        private_tenyr_equiv_usd_bn::double as private_tenyr_equiv_usd_bn,
+
+        ---------- demand
+        bid_to_cover_ratio::double as bid_to_cover_ratio,
+        indirect_share_ratio::double as indirect_share_ratio,
+        direct_share_ratio::double as direct_share_ratio,
+        dealer_share_ratio::double as dealer_share_ratio,
+        tail_median_bp::double as tail_median_bp,
+        curve_date::date as curve_date,
+        curve_yield::double as curve_yield_pct,
+        (100 * (high_yield_pct::double - curve_yield))::double as tail_curve_bp,
+        case
+            when high_yield_pct - curve_yield is not null then null
+            when security_kind <> 'nominal_coupon' then 'not_a_nominal_coupon'
+            when curve_yield is null then 'missing_input: yields_around_' || curve_months::integer || '_months'
+            else 'missing_input: high_yield'
+        end::varchar as tail_curve_null_reason,
+
+        ---------- compared with the twelve before
+        baseline_count::integer as baseline_count,
+        cover_z::double as bid_cover_z,
+        indirect_z::double as indirect_z,
+        dealer_z::double as dealer_z,
+        tail_z::double as tail_median_z,
+        ((cover_z + indirect_z - dealer_z - tail_z) / 4)::double as auction_demand_score,
+        case
+            when cover_z + indirect_z - dealer_z - tail_z is not null then null
+            when baseline_count < 8 then 'short_history: ' || baseline_count || ' of 8 auctions'
+            when tail_z is null then 'undefined: tail of the auctions before did not vary'
+            else 'missing_input: bids or bidder classes'
+        end::varchar as score_null_reason,
+
+        ---------- when it was known
+        {{ word_of('pit_quality', 'greatest(worst_pit_rank, coalesce(curve_pit_rank, 1))') }}::varchar as pit_quality,
+        known_at::timestamptz as known_at,
+        known_until::timestamptz as known_until,
+
+        ---------- where it came from
+        source_url::varchar as source_url,
+        {{ word_of('origin', 'greatest(worst_origin_rank, coalesce(curve_origin_rank, 1))') }}::varchar as origin
+    from with_curve
+
+)
+
+select * from demand
