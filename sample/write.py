@@ -45,11 +45,33 @@ TAGS = frozenset(
         # finance leases
         "FinanceLeasePrincipalPayments",
         "RepaymentsOfLongTermCapitalLeaseObligations",
+        "RightOfUseAssetObtainedInExchangeForFinanceLeaseLiability",
         # operations
         "NetCashProvidedByUsedInOperatingActivities",
         "RevenueFromContractWithCustomerExcludingAssessedTax",
         "Revenues",
+        "SalesRevenueNet",
+        # totals of the cash-flow statement
+        "NetCashProvidedByUsedInInvestingActivities",
+        "NetCashProvidedByUsedInFinancingActivities",
+        "CashAndCashEquivalentsPeriodIncreaseDecrease",
+        "CashCashEquivalentsRestrictedCashAndRestrictedCashEquivalentsPeriodIncreaseDecreaseIncludingExchangeRateEffect",
+        "EffectOfExchangeRateOnCashAndCashEquivalents",
+        "EffectOfExchangeRateOnCashCashEquivalentsRestrictedCashAndRestrictedCashEquivalents",
+        "EffectOfExchangeRateOnCashCashEquivalentsRestrictedCashAndRestrictedCashEquivalentsIncludingDisposalGroupAndDiscontinuedOperations",
+        "PaymentsForProceedsFromOtherInvestingActivities",
+        "ProceedsFromPaymentsForOtherFinancingActivities",
+        # acquisitions and other investments
+        "PaymentsToAcquireBusinessesNetOfCashAcquired",
+        "PaymentsToAcquireOtherInvestments",
+        "PaymentsToAcquireEquitySecuritiesFvNi",
+        "PaymentsToAcquireIntangibleAssets",
+        "ProceedsFromSaleAndMaturityOfOtherInvestments",
+        "ProceedsFromSaleOfEquitySecuritiesFvNi",
         # shareholders
+        "ProceedsFromIssuanceOfCommonStock",
+        "ProceedsFromStockPlans",
+        "ProceedsFromMinorityShareholders",
         "PaymentsForRepurchaseOfCommonStock",
         "PaymentsRelatedToTaxWithholdingForShareBasedCompensation",
         "PaymentsOfDividends",
@@ -60,18 +82,27 @@ TAGS = frozenset(
         "ProceedsFromDebtMaturingInMoreThanThreeMonths",
         "ProceedsFromIssuanceOfDebt",
         "ProceedsFromIssuanceOfSeniorLongTermDebt",
+        "ProceedsFromConvertibleDebt",
         "ProceedsFromShortTermDebt",
+        "ProceedsFromShortTermDebtMaturingInThreeMonthsOrLess",
+        "ProceedsFromRepaymentsOfDebt",
         "ProceedsFromRepaymentsOfShortTermDebtMaturingInThreeMonthsOrLess",
         "ProceedsFromRepaymentsOfCommercialPaper",
         "RepaymentsOfLongTermDebt",
         "RepaymentsOfDebtAndCapitalLeaseObligations",
         "RepaymentsOfDebtMaturingInMoreThanThreeMonths",
         "RepaymentsOfDebt",
+        "RepaymentsOfLongTermDebtAndCapitalSecurities",
+        "RepaymentsOfConvertibleDebt",
         "RepaymentsOfShortTermDebt",
+        "RepaymentsOfShortTermDebtMaturingInThreeMonthsOrLess",
         # securities
         "PaymentsToAcquireInvestments",
         "PaymentsToAcquireMarketableSecurities",
         "PaymentsToAcquireAvailableForSaleSecuritiesDebt",
+        "PaymentsToAcquireAvailableForSaleSecurities",
+        "ProceedsFromSaleOfAvailableForSaleSecurities",
+        "ProceedsFromSaleAndMaturityOfAvailableForSaleSecurities",
         "ProceedsFromSaleOfAvailableForSaleSecuritiesDebt",
         "ProceedsFromMaturitiesPrepaymentsAndCallsOfAvailableForSaleSecurities",
         "ProceedsFromSaleAndMaturityOfMarketableSecurities",
@@ -82,9 +113,11 @@ TAGS = frozenset(
         "MarketableSecuritiesNoncurrent",
         "ShortTermInvestments",
         "AvailableForSaleSecuritiesDebtSecuritiesCurrent",
+        "AvailableForSaleSecuritiesCurrent",
+        "AvailableForSaleSecuritiesNoncurrent",
     }
 )
-"""The tags of METHOD's A.1."""
+"""The tags of METHOD's A.1, and of the statement lines that its identity needs."""
 
 COMPANIES = {
     320193: ("AAPL", "Apple Inc.", "2026-03-25"),

@@ -28,6 +28,7 @@ with expected as (
 observations as (
 
     select * from {{ ref('metric_observations') }}
+    where parameter_set = 'default'
 
 ),
 

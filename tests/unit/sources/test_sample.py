@@ -77,7 +77,7 @@ def test_every_response_of_the_sample_is_asked_for_once_and_read(landed, answers
         "fiscaldata.operating_cash_balance": 20,
         "nyfed.reverse_repo": 3_089,
         "ofr.financial_stress": 6_292,
-        "sec.company_facts": 9_292,
+        "sec.company_facts": 14_848,
         "sec.submissions": 800,
         "tic.major_foreign_holders": 12_718,
     }

@@ -42,7 +42,7 @@ known_then as (  -- of all filings that state the fact, the one filed last speak
         partition by
             instants.cik, instants.concept, instants.tag, instants.period_start, instants.period_end,
             instants.known_at
-        order by facts.filing_known_at desc, facts.accession_number desc
+        order by facts.filing_known_at desc, facts.accession_number desc, facts.value_usd desc
     ) = 1
 
 ),

@@ -1,6 +1,7 @@
-with facts as (
+with facts as (  -- lines every report has; a note may state any span
 
     select * from {{ ref('int_capex__duration_facts') }}
+    where concept in ('ocf', 'capex', 'revenue', 'buybacks', 'dividends', 'finlease_principal')
 
 ),
 

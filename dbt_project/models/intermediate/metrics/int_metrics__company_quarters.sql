@@ -3,6 +3,7 @@ with flows as (
     select
         ticker,
         concept,
+        tag,
         fiscal_year_start,
         fiscal_quarter_number,
         period_start,
@@ -18,7 +19,6 @@ with flows as (
         known_at,
         known_until
     from {{ ref('fct_company_cash_flows_quarterly') }}
-    where concept in ('capex', 'ocf')
 
 ),
 
@@ -48,6 +48,9 @@ states as (  -- nothing speaks for an end once the quarter's versions have moved
         instants.concept,
         instants.period_end,
         instants.known_at,
+        flows.tag,
+        flows.fiscal_year_start,
+        flows.fiscal_quarter_number,
         flows.period_start,
         flows.value_usd,
         flows.ttm_usd,

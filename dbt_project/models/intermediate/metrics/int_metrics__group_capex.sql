@@ -13,6 +13,7 @@ with flows as (
         known_at,
         known_until
     from {{ ref('int_metrics__company_quarters') }}
+    where concept in ('capex', 'ocf')
 
 ),
 

@@ -8,6 +8,7 @@
     ref('int_metrics__crypto'),
     ref('int_metrics__treasury_auctions'),
     ref('int_metrics__treasury_duration'),
+    ref('int_metrics__funding'),
     ref('int_metrics__price'),
     ref('int_metrics__liquidity'),
     ref('int_metrics__dry_powder'),
