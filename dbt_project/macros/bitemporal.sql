@@ -13,6 +13,9 @@ case when {{ word }} is null then null
     else {{ words_of_doubt(kind) | length }} end
 {%- endmacro %}
 
+{# Rank of the word of most doubt: for what is known of no input. #}
+{% macro worst_rank(kind) -%} {{ words_of_doubt(kind) | length }} {%- endmacro %}
+
 {# The word of a rank. #}
 {% macro word_of(kind, rank) -%}
 case {{ rank }}

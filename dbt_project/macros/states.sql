@@ -2,16 +2,16 @@
    period, then the newest period. `watched` has metric_id and entity_id, where ANY means whoever spoke last; observations
    have the columns of int_metrics__subjects, `can_end` where they have withdrawn_at. #}
 {% macro newest_metrics(observations, watched, can_end=true) -%}
-with observations as (
+with observed as (
 
     select
         watched.entity_id as watched_entity_id,
-        subjects.*
+        stated.*
     from {{ watched }} as watched
-    inner join {{ observations }} as subjects
+    inner join {{ observations }} as stated
         on
-            watched.metric_id = subjects.metric_id
-            and (watched.entity_id = subjects.entity_id or watched.entity_id = 'ANY')
+            watched.metric_id = stated.metric_id
+            and (watched.entity_id = stated.entity_id or watched.entity_id = 'ANY')
 
 ),
 
@@ -28,7 +28,7 @@ events as (
         origin_rank,
         source_url,
         known_at as newest_since
-    from observations
+    from observed
     {%- if can_end %}
     union all
     select
@@ -42,7 +42,7 @@ events as (
         origin_rank,
         source_url,
         withdrawn_at as newest_since
-    from observations
+    from observed
     where withdrawn_at is not null
     {%- endif %}
 

@@ -280,12 +280,15 @@ def _composite(
     made = equal_weight(scores, names, pillars, every_pillar=bool(how["every_pillar"]))
     days = days_of(table)
     component = first_component(scores, days, names, anchor=str(how["anchor"]), min_history=least)
+    published = ~np.isnan(made.headline)
+    first = np.where(published, component.index, np.nan)  # of half an index there is no second opinion either
     fridays = is_friday(table)
     ciss = np.full(len(table), np.nan)
     ciss[fridays] = stressed_together(made.pillars[fridays] / 100, decay=float(chosen["ewma_lambda"]))
     versions = {w.year: w for w in component.weights}
     n_obs = (~np.isnan(scores)).any(axis=1).cumsum()
-    spread, apart = disagreement(made.headline, component.index, ciss)
+    ciss[~published] = np.nan
+    spread, apart = disagreement(made.headline, first, ciss)
     blank = np.full(len(table), None, dtype=object)
     rows = []
 
@@ -314,12 +317,9 @@ def _composite(
     add(
         "pca",
         index_id,
-        component.index,
+        first,
         reason=np.array(
-            [
-                w.null_reason or ("low_coverage" if np.isnan(v) else None)
-                for w, v in zip(by_day, component.index, strict=True)
-            ],
+            [w.null_reason or ("no_headline" if np.isnan(v) else None) for w, v in zip(by_day, first, strict=True)],
             dtype=object,
         ),
         version=np.array([w.weight_version for w in by_day], dtype=object),

@@ -8,9 +8,9 @@ turns as (
 
     select
         *,
-        case when regime is distinct from lag(regime) over (partition by parameter_set order by date_day) then 1 else 0 end
-            as is_turn
+        case when {{ differs_from_previous(['regime'], 'by_day') }} then 1 else 0 end as is_turn
     from days
+    window by_day as (partition by parameter_set order by date_day)
 
 ),
 

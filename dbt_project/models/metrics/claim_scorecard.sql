@@ -1,0 +1,103 @@
+-- The thesis gets no benefit of the doubt: a claim is untestable before it is supported.
+with conditions as (
+
+    select * from {{ ref('claim_conditions_daily') }}
+
+),
+
+claims as (
+
+    select * from {{ ref('claims') }}
+
+),
+
+counted as (
+
+    select
+        claim_id,
+        date_day,
+        count(*) filter (where side = 'scope' and is_met is null) as scope_unknown,
+        count(*) filter (where side = 'scope' and not is_met) as scope_missed,
+        count(*) filter (where side = 'supports') as supports_count,
+        count(*) filter (where side = 'supports' and is_met) as supports_met,
+        count(*) filter (where side <> 'scope' and is_met is null) as unknown,
+        count(*) filter (where side = 'contradicts') as contradicts_count,
+        count(*) filter (where side = 'contradicts' and is_met) as contradicts_met,
+        {{ joined_text("case when side <> 'supports' and is_met is not null or side = 'supports' and is_met is not null then metric_id || ' ' || entity_id || ' ' || measure || ' ' || round(figure_value, 4)::varchar || case comparison when 'above' then ' > ' else ' < ' end || round(threshold_value, 4)::varchar || case when is_met then ' holds' else ' does not hold' end end") }} as evidence,
+        {{ joined_text("case when is_met is null then null_reason || ': ' || metric_id end") }} as missing,
+        {{ joined_text("case when side = 'scope' and not is_met then metric_id end") }} as out_of_scope
+    from conditions
+    group by claim_id, date_day
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when scope_unknown > 0 or scope_missed > 0 then 'untestable'
+            when unknown > 0 then 'untestable'
+            when contradicts_met > 0 and supports_met = supports_count then 'mixed'
+            when contradicts_met > 0 then 'contradicted'
+            when supports_met = supports_count then 'supported'
+            else 'mixed'
+        end as verdict
+    from counted
+
+),
+
+turns as (
+
+    select
+        *,
+        case when {{ differs_from_previous(['verdict'], 'by_day') }} then date_day end as turned_on
+    from judged
+    window by_day as (partition by claim_id order by date_day)
+
+),
+
+with_start as (
+
+    select
+        *,
+        max(turned_on) over (
+            partition by claim_id order by date_day rows between unbounded preceding and current row
+        ) as verdict_since
+    from turns
+
+),
+
+scorecard as (
+
+    select
+        ---------- keys
+        with_start.claim_id::varchar as claim_id,
+        with_start.date_day::date as date_day,
+
+        ---------- the claim
+        claims.statement::varchar as statement,
+        claims.supported_when::varchar as supported_when,
+        claims.contradicted_when::varchar as contradicted_when,
+
+        ---------- the verdict
+        with_start.verdict::varchar as verdict,
+        with_start.verdict_since::date as verdict_since,
+        case
+            when with_start.verdict <> 'untestable' then null
+            when with_start.scope_missed > 0 and with_start.scope_unknown = 0
+                then 'out_of_scope: ' || with_start.out_of_scope
+            else with_start.missing
+        end::varchar as untestable_reason,
+        with_start.evidence::varchar as evidence,
+        with_start.supports_met::integer as supports_met,
+        with_start.supports_count::integer as supports_count,
+        with_start.contradicts_met::integer as contradicts_met,
+        with_start.contradicts_count::integer as contradicts_count,
+        {{ cutoff('with_start.date_day') }}::timestamptz as known_at
+    from with_start
+    inner join claims on with_start.claim_id = claims.claim_id
+
+)
+
+select * from scorecard

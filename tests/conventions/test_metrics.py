@@ -1,0 +1,113 @@
+"""What every metric's declaration must carry: dim_metric, the catalogue, the charts and `explain` read it from there."""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import cache
+
+import pytest
+import yaml
+
+from warehouse.settings import PROJECT_ROOT
+
+DBT = PROJECT_ROOT / "dbt_project"
+REQUIRED = {
+    "version", "claim", "expected_sign", "unit", "polarity", "additivity", "kind", "grain", "formula", "inputs", "owner",
+    "expected_lag_days", "freshness_sla_days", "valid_range", "caveats", "golden",
+}  # fmt: skip
+MEASURES = {"flow": "summed_value", "stock": "last_value", "ratio": "average_value", "index": "average_value"}
+
+
+@cache
+def declared() -> dict[str, dict]:
+    found: dict[str, dict] = {}
+    for path in sorted((DBT / "models" / "metrics").glob("*.yml")):
+        for metric in (yaml.safe_load(path.read_text()) or {}).get("metrics", []):
+            assert metric["name"] not in found, f"{metric['name']} is declared twice"
+            found[metric["name"]] = metric
+    return found
+
+
+@cache
+def series() -> set[str]:
+    with (DBT / "seeds" / "series.csv").open(newline="") as file:
+        return {row["series_id"] for row in csv.DictReader(file)}
+
+
+@cache
+def tables() -> set[str]:
+    return {p.stem for p in DBT.glob("models/**/*.sql")} | {p.stem for p in DBT.glob("seeds/*.csv")}
+
+
+@cache
+def computed() -> str:
+    """Text of every model that ends in observations."""
+    return "".join(p.read_text() for p in DBT.glob("models/intermediate/**/*.sql"))
+
+
+def test_there_are_metrics():
+    assert len(declared()) > 50
+
+
+@pytest.mark.parametrize("name", sorted(declared()))
+def test_a_metric_is_declared_whole(name):
+    metric = declared()[name]
+    meta = metric["config"]["meta"]
+    assert set(meta) >= REQUIRED, f"{name} lacks {sorted(REQUIRED - set(meta))}"
+    assert metric["label"].strip()
+    assert metric["description"].strip().endswith(".")
+    assert meta["polarity"] in {1, -1}
+    assert meta["kind"] in {"reported", "state", "announced"}
+    assert meta["expected_sign"] in {1, -1, None}
+    assert set(meta["claim"]) <= {f"C{n}" for n in range(1, 22)}
+    assert meta["caveats"], "what to keep in mind is never nothing"
+    assert meta["inputs"], "a figure is made of something"
+    low, high = meta["valid_range"]
+    assert low < high
+    assert re.search(rf"'{name}'", metric["filter"])
+
+
+@pytest.mark.parametrize("name", sorted(declared()))
+def test_its_measure_is_its_additivity_s(name):
+    metric = declared()[name]
+    if metric["type"] == "simple":
+        measure = metric["type_params"]["measure"]
+        used = measure["name"] if isinstance(measure, dict) else measure
+        assert used == MEASURES[metric["config"]["meta"]["additivity"]]
+
+
+@pytest.mark.parametrize("name", sorted(declared()))
+def test_its_inputs_exist(name):
+    for each in declared()[name]["config"]["meta"]["inputs"]:
+        kind, _, reference = each.rpartition(":")
+        if kind == "series":
+            assert reference in series(), f"{name} reads series {reference}, which seed series has not"
+        elif kind == "table":
+            assert reference.rpartition(".")[2] in tables(), f"{name} reads table {reference}, which there is not"
+        else:
+            assert reference in declared(), f"{name} reads metric {reference}, which is not declared"
+            assert reference != name
+
+
+@pytest.mark.parametrize("name", sorted(declared()))
+def test_it_is_computed_somewhere(name):
+    stems = {name, name.removesuffix("_pca"), name.removesuffix("_ciss"), name.removesuffix("_ttm")}
+    assert any(f"'{stem}'" in computed() for stem in stems) or name in {"csi", "bti", "cci"}, name
+
+
+def test_composites_and_claims_read_what_is_declared():
+    with (DBT / "seeds" / "index_components.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        known = series() if row["kind"] == "series" else set(declared())
+        assert row["reference"] in known, row
+        assert row["scale_by"] in {"", *series()}, row
+    with (DBT / "seeds" / "claims.csv").open(newline="") as file:
+        claims = {row["claim_id"] for row in csv.DictReader(file)}
+    with (DBT / "seeds" / "claim_conditions.csv").open(newline="") as file:
+        conditions = list(csv.DictReader(file))
+    assert {c["claim_id"] for c in conditions} == claims == {f"C{n}" for n in range(1, 22)}
+    for claim in claims:
+        sides = {c["side"] for c in conditions if c["claim_id"] == claim}
+        assert sides >= {"supports", "contradicts"}, f"{claim} cannot fail" if "contradicts" not in sides else claim
