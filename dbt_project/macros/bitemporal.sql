@@ -30,10 +30,11 @@ case {{ rank }}
 {%- endfor %})
 {%- endmacro %}
 
-{# Whether a version was the known one at an instant. #}
+{# Whether a version was the known one at an instant. Two comparisons: an outer join on an `or` compares every row with
+   every other, whatever keys stand beside it. #}
 {% macro known_then(version, instant) -%}
 {{ version }}.known_at <= {{ instant }}
-    and ({{ version }}.known_until is null or {{ version }}.known_until > {{ instant }})
+    and coalesce({{ version }}.known_until, timestamptz '9999-12-31 00:00:00+00') > {{ instant }}
 {%- endmacro %}
 
 {# Versions of a landed record: those that lost to another of the same instant have an empty interval and go. #}

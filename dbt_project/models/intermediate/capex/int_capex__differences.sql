@@ -46,10 +46,10 @@ paired as (  -- with what was known when the longer figure became known, else wi
             and wanted.tag = earlier.tag
             and wanted.fiscal_year_start = earlier.fiscal_year_start
             and wanted.quarters_before = earlier.quarters
-            and (earlier.known_until is null or earlier.known_until > wanted.known_at)
-            and {{ days_between('earlier.period_end', 'wanted.period_end') }}
-            between 80 * (wanted.quarters - wanted.quarters_before)
-            and 100 * (wanted.quarters - wanted.quarters_before)
+            and coalesce(earlier.known_until, timestamptz '9999-12-31 00:00:00+00') > wanted.known_at
+            and earlier.period_end
+            between {{ add_days('wanted.period_end', '-100 * (wanted.quarters - wanted.quarters_before)') }}
+            and {{ add_days('wanted.period_end', '-80 * (wanted.quarters - wanted.quarters_before)') }}
     where wanted.quarters_before = 0 or earlier.cik is not null
     qualify row_number() over (
         partition by

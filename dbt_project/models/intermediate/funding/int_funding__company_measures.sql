@@ -85,6 +85,22 @@ by_definition as (
 
 ),
 
+named as (  -- what is missing by its name
+
+    select
+        *,
+        case when capex_ttm is null then case when has_leases then 'capex, finlease_principal' else 'capex' end end
+            as capex_ttm_missing,
+        {% for input in [
+            'finlease_principal', 'ocf', 'revenue', 'buybacks', 'dividends', 'net_equity', 'securities_bought',
+            'securities_sold', 'securities_sales_only', 'cash_ms_change',
+        ] -%}
+        case when {{ input }}_ttm is null then '{{ input }}' end as {{ input }}_ttm_missing{{ ',' if not loop.last }}
+        {% endfor %}
+    from by_definition
+
+),
+
 measured as (
     {% for measure in measures %}
     select
@@ -99,28 +115,13 @@ measured as (
         {% for input in measure.needs -%}
         case when {{ input }} is null then 0 else 1 end{{ ' + ' if not loop.last }}
         {%- endfor %} as inputs_known,
-        nullif(concat_ws(
-            ', '
-            {%- for input in measure.needs %},
-            case
-                when {{ input }} is null
-                    then
-                        {% if input == 'net_debt_ttm' -%}
-                        coalesce(net_debt_ttm_missing, 'net_debt')
-                        {%- elif input == 'capex_ttm' and measure.leases -%}
-                        case when has_leases then 'capex, finlease_principal' else 'capex' end
-                        {%- else -%}
-                        '{{ input | replace('_ttm', '') }}'
-                        {%- endif %}
-            end
-            {%- endfor %}
-        ), '') as missing,
+        nullif(concat_ws(', ', {{ measure.needs | join('_missing, ') }}_missing), '') as missing,
         pit_rank,
         origin_rank,
         source_url,
         known_at,
         known_until
-    from by_definition
+    from named
     {%- if not measure.leases %}
     where parameter_set = 'default'
     {%- endif %}

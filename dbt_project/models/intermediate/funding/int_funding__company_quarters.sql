@@ -95,7 +95,7 @@ summed as (
 
 ),
 
-measured as (
+measured as (  -- what companies state under tags of their own has no line here and stays in the residual
 
     select
         *
@@ -104,11 +104,10 @@ measured as (
         + 0 * net_debt{{ suffix }} + 0 * net_equity{{ suffix }} as external_funding{{ suffix }},
         ocf{{ suffix }} + investing_total{{ suffix }} + financing_total{{ suffix }} + exchange_effect{{ suffix }}
         - cash_change{{ suffix }} as statement_residual{{ suffix }},
-        -- What companies state under tags of their own has no line here and stays in the residual.
         (investing_total{{ suffix }} + financing_total{{ suffix }})
         - (
             coalesce(capex_proceeds{{ suffix }}, 0) - capex{{ suffix }} + net_debt{{ suffix }}
-            + net_equity{{ suffix }} + coalesce(minority_issued{{ suffix }}, 0) - buybacks{{ suffix }}
+            + coalesce(net_equity{{ suffix }}, 0) + coalesce(minority_issued{{ suffix }}, 0) - buybacks{{ suffix }}
             - dividends{{ suffix }} - coalesce(tax_withholding{{ suffix }}, 0)
             + securities_sold{{ suffix }} - securities_bought{{ suffix }} - coalesce(acquisitions{{ suffix }}, 0)
             - coalesce(other_investments_bought{{ suffix }}, 0) + coalesce(other_investments_sold{{ suffix }}, 0)
@@ -143,12 +142,14 @@ with_balances as (
     left join balances as quarter_ago
         on
             measured.ticker = quarter_ago.ticker
-            and {{ days_between('quarter_ago.balance_date', 'measured.period_end') }} between 80 and 100
+            and quarter_ago.balance_date
+            between {{ add_days('measured.period_end', -100) }} and {{ add_days('measured.period_end', -80) }}
             and {{ known_then('quarter_ago', 'measured.known_at') }}
     left join balances as year_ago
         on
             measured.ticker = year_ago.ticker
-            and {{ days_between('year_ago.balance_date', 'measured.period_end') }} between 355 and 375
+            and year_ago.balance_date
+            between {{ add_days('measured.period_end', -375) }} and {{ add_days('measured.period_end', -355) }}
             and {{ known_then('year_ago', 'measured.known_at') }}
     qualify row_number() over (
         partition by measured.ticker, measured.period_end, measured.known_at
@@ -191,11 +192,12 @@ explained as (
         cash_ms::decimal(28, 2) as cash_ms_usd,
         cash_ms_change::decimal(28, 2) as cash_ms_change_usd,
         cash_ms_change_ttm::decimal(28, 2) as cash_ms_change_ttm_usd,
-        pit_rank,
-        origin_rank,
-        source_url,
+        coalesce(pit_rank, last_value(pit_rank ignore nulls) over quarter) as pit_rank,
+        coalesce(origin_rank, last_value(origin_rank ignore nulls) over quarter) as origin_rank,
+        coalesce(source_url, last_value(source_url ignore nulls) over quarter) as source_url,
         known_at
     from with_balances
+    window quarter as (partition by ticker, period_end order by known_at)
 
 ),
 

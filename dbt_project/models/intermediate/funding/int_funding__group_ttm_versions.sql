@@ -7,6 +7,13 @@ with members as (
 
 ),
 
+tickers as (
+
+    select distinct ticker
+    from members
+
+),
+
 quarters as (
 
     select
@@ -26,7 +33,7 @@ quarters as (
         quarters.known_until,
         min(quarters.known_at) over (partition by quarters.ticker, quarters.period_end) as first_known_at
     from {{ ref('int_funding__company_quarters') }} as quarters
-    inner join (select distinct ticker from members) as tickers on quarters.ticker = tickers.ticker
+    inner join tickers on quarters.ticker = tickers.ticker
 
 ),
 

@@ -26,19 +26,18 @@ quarters as (  -- a quarter counts once its operating cash flow or capex was rep
 
 ),
 
-reported_points as (
+points as (
 
     select
         companies.ticker,
         points.concept,
         points.fiscal_year_start,
         points.quarters,
-        min(points.known_at) as stated_known_at,
-        min(case when points.value_usd <> 0 then points.known_at end) as something_known_at,
-        min(case when points.value_usd = 0 then points.known_at end) as nothing_known_at
+        points.value_usd,
+        points.known_at,
+        points.known_until
     from {{ ref('int_capex__year_to_date') }} as points
     inner join {{ ref('dim_company') }} as companies on points.cik = companies.cik
-    group by companies.ticker, points.concept, points.fiscal_year_start, points.quarters
 
 ),
 
@@ -48,9 +47,9 @@ reported_years as (
         ticker,
         concept,
         fiscal_year_start,
-        min(stated_known_at) as stated_known_at,
-        min(something_known_at) as something_known_at
-    from reported_points
+        min(known_at) as stated_known_at,
+        min(case when value_usd <> 0 then known_at end) as something_known_at
+    from points
     group by ticker, concept, fiscal_year_start
 
 ),
@@ -83,12 +82,12 @@ causes as (
     select
         quarters.ticker,
         quarters.period_end,
-        reported_points.stated_known_at as known_at
+        points.known_at
     from quarters
-    inner join reported_points
+    inner join points
         on
-            quarters.ticker = reported_points.ticker
-            and quarters.fiscal_year_start = reported_points.fiscal_year_start
+            quarters.ticker = points.ticker
+            and quarters.fiscal_year_start = points.fiscal_year_start
     union
     select
         quarters.ticker,
@@ -238,30 +237,20 @@ so_far as (  -- the same of its own fiscal year up to it, and whether all of tha
         absent.period_end,
         absent.concept,
         absent.known_at,
-        max(case when reported_points.quarters <= absent.fiscal_quarter_number then 1 else 0 end) = 1 as is_stated,
+        max(case when points.quarters <= absent.fiscal_quarter_number then 1 else 0 end) = 1 as is_stated,
         max(
-            case
-                when
-                    reported_points.quarters <= absent.fiscal_quarter_number
-                    and reported_points.something_known_at <= absent.known_at
-                    then 1
-                else 0
-            end
+            case when points.quarters <= absent.fiscal_quarter_number and points.value_usd <> 0 then 1 else 0 end
         ) = 1 as is_something,
-        max(case when reported_points.something_known_at <= absent.known_at then 1 else 0 end) = 0
-        and max(
-            case
-                when reported_points.quarters = 4 and reported_points.nothing_known_at <= absent.known_at then 1
-                else 0
-            end
-        ) = 1 as is_year_of_nothing
+        max(case when points.value_usd <> 0 then 1 else 0 end) = 0
+        and max(case when points.quarters = 4 and points.value_usd = 0 then 1 else 0 end) = 1 as is_year_of_nothing
     from absent
-    inner join reported_points
+    inner join points
         on
-            absent.ticker = reported_points.ticker
-            and absent.concept = reported_points.concept
-            and absent.fiscal_year_start = reported_points.fiscal_year_start
-            and absent.known_at >= reported_points.stated_known_at
+            absent.ticker = points.ticker
+            and absent.concept = points.concept
+            and absent.fiscal_year_start = points.fiscal_year_start
+            and points.value_usd is not null
+            and {{ known_then('points', 'absent.known_at') }}
     group by absent.ticker, absent.period_end, absent.concept, absent.known_at
 
 ),

@@ -160,7 +160,8 @@ compared as (  -- fiscal years of 52 or 53 weeks end some days apart: of the qua
         on
             wanted.ticker = others.ticker
             and wanted.other_concept = others.concept
-            and abs({{ days_between('wanted.other_period_end', 'others.period_end') }}) <= 10
+            and others.period_end
+            between {{ add_days('wanted.other_period_end', -10) }} and {{ add_days('wanted.other_period_end', 10) }}
             and {{ known_then('others', 'instants.known_at') }}
     qualify row_number() over (
         partition by instants.metric_id, instants.ticker, instants.period_end, instants.known_at

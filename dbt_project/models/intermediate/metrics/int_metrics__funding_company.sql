@@ -120,7 +120,8 @@ compared as (
         on
             instants.ticker = before.ticker
             and instants.parameter_set = before.parameter_set
-            and {{ days_between('before.period_end', 'instants.period_end') }} between 355 and 375
+            and before.period_end
+            between {{ add_days('instants.period_end', -375) }} and {{ add_days('instants.period_end', -355) }}
             and {{ known_then('before', 'instants.known_at') }}
     qualify row_number() over (
         partition by instants.ticker, instants.period_end, instants.parameter_set, instants.known_at

@@ -5,6 +5,13 @@ with members as (
 
 ),
 
+tickers as (
+
+    select distinct ticker
+    from members
+
+),
+
 measures as (
 
     select
@@ -12,7 +19,7 @@ measures as (
         {{ add_days("date_trunc('quarter', measures.period_end)::date", -1) }} as quarter_end_before,
         last_day({{ add_months("date_trunc('quarter', measures.period_end)::date", 2) }}) as quarter_end_after
     from {{ ref('int_funding__company_measures') }} as measures
-    inner join (select distinct ticker from members) as tickers on measures.ticker = tickers.ticker
+    inner join tickers on measures.ticker = tickers.ticker
 
 ),
 
@@ -59,7 +66,7 @@ aligned as (  -- a fiscal quarter speaks for the calendar quarter whose end is n
             partition by calendar.entity_id, calendar.period_end, calendar.parameter_set order by calendar.known_at
         ) as known_until
     from {{ ref('int_metrics__funding_company') }} as calendar
-    inner join (select distinct ticker from members) as tickers on calendar.entity_id = tickers.ticker
+    inner join tickers on calendar.entity_id = tickers.ticker
     where calendar.metric_id = 'capex_cal_q'
 
 ),
@@ -87,6 +94,16 @@ changes as (
 
 ),
 
+quarter_ends as (
+
+    select
+        quarter_end,
+        {{ end_of_day_in_new_york('quarter_end') }} as ended_at
+    from changes
+    group by quarter_end
+
+),
+
 instants as (  -- a calendar quarter is not known before it has ended, though a fiscal one near it may be
 
     select distinct
@@ -94,8 +111,9 @@ instants as (  -- a calendar quarter is not known before it has ended, though a 
         changes.parameter_set,
         changes.is_ratio,
         changes.quarter_end,
-        greatest(changes.changed_at, {{ end_of_day_in_new_york('changes.quarter_end') }}) as known_at
+        greatest(changes.changed_at, quarter_ends.ended_at) as known_at
     from changes
+    inner join quarter_ends on changes.quarter_end = quarter_ends.quarter_end
     inner join members
         on
             changes.ticker = members.ticker
