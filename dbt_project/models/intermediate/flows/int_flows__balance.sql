@@ -86,28 +86,28 @@ sums as (
     select
         *,
         fed_secondary_market_purchases + rrp_drawdown_outside_funds + tga_drawdown + mmf_placed_outside_rrp
-        + foreign_official_net_purchases + stablecoin_growth as supply_insensitive,
+        + foreign_official_net_purchases + sovereign_active_flow + stablecoin_growth as supply_insensitive,
         {{ missing_inputs(['treasury_net_new_cash', 'ai_external_funding']) }} as demand_external_null_reason,
         {{ missing_inputs(['treasury_net_new_cash', 'ai_capex']) }} as demand_gross_null_reason,
         {{ missing_inputs([
             'fed_secondary_market_purchases', 'rrp_drawdown', 'tga_drawdown', 'mmf_net_inflow',
-            'foreign_official_net_purchases', 'stablecoin_growth',
+            'foreign_official_net_purchases', 'sovereign_active_flow', 'stablecoin_growth',
         ]) }} as supply_insensitive_null_reason,
         {{ missing_inputs([
             'treasury_net_new_cash', 'ai_external_funding',
             'fed_secondary_market_purchases', 'rrp_drawdown', 'tga_drawdown', 'mmf_net_inflow',
-            'foreign_official_net_purchases', 'stablecoin_growth',
+            'foreign_official_net_purchases', 'sovereign_active_flow', 'stablecoin_growth',
         ]) }} as balance_null_reason,
         {{ known_share(['treasury_net_new_cash', 'ai_external_funding']) }} as demand_external_known_share,
         {{ known_share(['treasury_net_new_cash', 'ai_capex']) }} as demand_gross_known_share,
         {{ known_share([
             'fed_secondary_market_purchases', 'rrp_drawdown', 'tga_drawdown', 'mmf_net_inflow',
-            'foreign_official_net_purchases', 'stablecoin_growth',
+            'foreign_official_net_purchases', 'sovereign_active_flow', 'stablecoin_growth',
         ]) }} as supply_insensitive_known_share,
         {{ known_share([
             'treasury_net_new_cash', 'ai_external_funding',
             'fed_secondary_market_purchases', 'rrp_drawdown', 'tga_drawdown', 'mmf_net_inflow',
-            'foreign_official_net_purchases', 'stablecoin_growth',
+            'foreign_official_net_purchases', 'sovereign_active_flow', 'stablecoin_growth',
         ]) }} as balance_known_share
     from parts
 

@@ -72,6 +72,23 @@ firms as (
 
 ),
 
+sovereigns as (
+
+    select
+        metric_id as flow_id,
+        'quarter' as grain,
+        period_end,
+        value,
+        null_reason,
+        pit_rank,
+        origin_rank,
+        known_at,
+        withdrawn_at as known_until
+    from {{ ref('int_metrics__sovereign') }}
+    where metric_id = 'sovereign_active_flow' and entity_id = 'sovereign'
+
+),
+
 versions as (
 
     select * from treasury
@@ -81,6 +98,8 @@ versions as (
     select * from officials
     union all
     select * from firms
+    union all
+    select * from sovereigns
 
 ),
 

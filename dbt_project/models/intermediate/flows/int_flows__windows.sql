@@ -4,7 +4,7 @@
 -- Weeks are summed; of months the newest three known are, and of quarters the newest known counts a thirteenth a week:
 -- steps from when they were known, never lines.
 {%- set flow_ids = [
-    'treasury_net_new_cash', 'fed_secondary_market_purchases', 'foreign_official_net_purchases',
+    'treasury_net_new_cash', 'fed_secondary_market_purchases', 'foreign_official_net_purchases', 'sovereign_active_flow',
     'ai_external_funding', 'ai_capex', 'ai_ocf_after_distributions', 'ai_cash',
 ] %}
 with versions as (

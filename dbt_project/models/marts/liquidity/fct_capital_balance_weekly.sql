@@ -39,6 +39,7 @@ fridays as (
         balances.mmf_placed_outside_rrp::double as mmf_placed_outside_rrp_usd_bn,
         balances.tga_drawdown::double as tga_drawdown_usd_bn,
         balances.foreign_official_net_purchases::double as foreign_official_net_purchases_usd_bn,
+        balances.sovereign_active_flow::double as sovereign_active_flow_usd_bn,
         balances.stablecoin_growth::double as stablecoin_growth_usd_bn,
         balances.supply_insensitive::double as supply_insensitive_usd_bn,
         balances.supply_insensitive_null_reason::varchar as supply_insensitive_null_reason,
