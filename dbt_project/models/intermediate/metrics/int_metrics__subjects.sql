@@ -11,6 +11,9 @@
     ref('int_metrics__treasury_duration'),
     ref('int_metrics__sovereign'),
     ref('int_metrics__funding'),
+    ref('int_metrics__liquidity'),
+    ref('int_metrics__dry_powder'),
+    ref('int_metrics__capital_balance'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}

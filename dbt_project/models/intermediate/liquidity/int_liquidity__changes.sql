@@ -1,0 +1,157 @@
+-- What changed on the Federal Reserve's balance sheet over the weeks before a Wednesday, as it was known: the parts of
+-- the change in net liquidity. They sum to it exactly.
+{%- set levels = [
+    'fed_total_assets', 'fed_treasuries', 'fed_bills', 'fed_mbs', 'fed_loans', 'fed_repo', 'tga_wednesday', 'rrp',
+] -%}
+{%- set inputs = [] -%}
+{%- for level in levels %}{% do inputs.extend([level ~ '_now', level ~ '_then']) %}{% endfor -%}
+{%- do inputs.extend(['fed_bills_start', 'fed_mbs_start']) %}
+with levels as (
+
+    select * from {{ ref('int_liquidity__wednesday_levels') }}
+
+),
+
+programmes as (  -- the Wednesday before the desk began to buy bills to manage reserves
+
+    select
+        {{ add_days('min(period_start)', '-mod(extract(dow from min(period_start))::integer + 4, 7)') }} as programme_start
+    from {{ ref('events') }}
+    where event_id like 'rmp-directive-%'
+
+),
+
+windows as (
+
+    {% for weeks in [4, 13] -%}
+    select
+        wednesdays.period_end,
+        {{ weeks }} as horizon_weeks,
+        {{ add_days('wednesdays.period_end', -7 * weeks) }} as window_start,
+        case
+            when wednesdays.period_end > programmes.programme_start
+                then greatest(programmes.programme_start, {{ add_days('wednesdays.period_end', -7 * weeks) }})
+        end as purchases_start
+    from (select distinct period_end from levels where input_id <> 'rrp') as wednesdays
+    cross join programmes
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+ends as (
+
+    {% for suffix, day in {'now': 'period_end', 'then': 'window_start', 'start': 'purchases_start'}.items() -%}
+    select
+        windows.period_end,
+        windows.horizon_weeks,
+        levels.input_id || '_{{ suffix }}' as input_id,
+        levels.value,
+        levels.pit_rank,
+        levels.origin_rank,
+        levels.source_url,
+        levels.known_at,
+        levels.known_until
+    from windows
+    inner join levels on windows.{{ day }} = levels.period_end
+    where
+        {% if suffix == 'start' -%}
+        levels.input_id in ('fed_bills', 'fed_mbs')
+        {%- else -%}
+        levels.input_id in ('{{ levels | join("', '") }}')
+        {%- endif %}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+pivoted as (
+
+    {{ bitemporal_pivot('ends', ['period_end', 'horizon_weeks'], inputs) }}
+
+),
+
+with_windows as (
+
+    select
+        pivoted.*,
+        windows.window_start,
+        windows.purchases_start,
+        pivoted.fed_total_assets_now - pivoted.tga_wednesday_now - pivoted.rrp_now as net_liquidity_now,
+        pivoted.fed_total_assets_then - pivoted.tga_wednesday_then - pivoted.rrp_then as net_liquidity_then,
+        case
+            when windows.purchases_start is null then 0
+            -- what mortgage securities repay is put into bills too, and is no new money
+            else
+                pivoted.fed_bills_now - pivoted.fed_bills_start
+                - greatest(0, pivoted.fed_mbs_start - pivoted.fed_mbs_now)
+                -- greatest() takes no notice of a null
+                + 0 * (pivoted.fed_mbs_start - pivoted.fed_mbs_now)
+        end as rmp_bills
+    from pivoted
+    inner join windows
+        on pivoted.period_end = windows.period_end and pivoted.horizon_weeks = windows.horizon_weeks
+    where
+        coalesce(
+            pivoted.fed_total_assets_now, pivoted.fed_treasuries_now, pivoted.fed_bills_now, pivoted.fed_mbs_now,
+            pivoted.fed_loans_now, pivoted.fed_repo_now, pivoted.tga_wednesday_now
+        ) is not null
+
+),
+
+parts as (
+
+    select
+        *,
+        fed_treasuries_now - fed_bills_now - fed_treasuries_then + fed_bills_then as soma_coupons,
+        fed_bills_now - fed_bills_then - rmp_bills as other_bills,
+        fed_mbs_now - fed_mbs_then as mbs,
+        fed_loans_now + fed_repo_now - fed_loans_then - fed_repo_then as loans_and_repo,
+        fed_total_assets_now - fed_treasuries_now - fed_mbs_now - fed_loans_now - fed_repo_now
+        - fed_total_assets_then + fed_treasuries_then + fed_mbs_then + fed_loans_then + fed_repo_then as other_assets,
+        rrp_then - rrp_now as rrp_drawdown,
+        tga_wednesday_then - tga_wednesday_now as tga_drawdown,
+        fed_treasuries_now - fed_treasuries_then as treasuries_change,
+        net_liquidity_now - net_liquidity_then as net_liquidity_change
+    from with_windows
+
+),
+
+changes as (
+
+    select
+        period_end,
+        horizon_weeks,
+        window_start,
+        purchases_start,
+        net_liquidity_now as net_liquidity,
+        net_liquidity_change,
+        soma_coupons,
+        other_bills,
+        mbs,
+        loans_and_repo,
+        other_assets,
+        soma_coupons + other_bills + mbs + loans_and_repo + other_assets as stock,
+        rmp_bills,
+        rrp_drawdown,
+        tga_drawdown,
+        rmp_bills + rrp_drawdown + tga_drawdown as pipe,
+        treasuries_change,
+        {{ known_share(inputs[:-2]) }} as known_share,
+        case
+            when {{ inputs[:-2] | join(' is null or ') }} is null
+                then
+                    'missing_input: '
+                    || concat_ws(', ' {%- for level in levels %}, case when {{ level }}_now is null or {{ level }}_then is null then '{{ level }}' end{% endfor %})
+            when rmp_bills is null then 'missing_input: fed_bills at the start of purchases'
+        end as null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        known_at,
+        known_until
+    from parts
+
+)
+
+select * from changes
