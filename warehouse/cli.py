@@ -43,6 +43,10 @@ quarantine = typer.Typer(
     help="See and mend what did not get into `raw`: list, show, replay, discard.", no_args_is_help=True
 )
 app.add_typer(quarantine, name="quarantine")
+metrics = typer.Typer(
+    help="What is measured, and how: list, explain, query (through MetricFlow).", no_args_is_help=True
+)
+app.add_typer(metrics, name="metrics")
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
@@ -382,6 +386,96 @@ def _print_rows(names: list[str], rows: list[tuple[Any, ...]]) -> None:
         out.rule(f"row {number}", align="left")
         for name, value in zip(names, row, strict=True):
             out.print(Text(f"{name:{widest}}  {'' if value is None else value}"), soft_wrap=True)
+
+
+@app.command()
+def explain(
+    metric: Annotated[str, typer.Argument(help="Metric, such as capex_ttm.")],
+    entity: Annotated[str, typer.Argument(help="Ticker, country, CUSIP, symbol, ai_core, or US for the system.")],
+    period: Annotated[str, typer.Argument(help="Last day of the period, or 'latest'.")] = "latest",
+    *,
+    as_of: Annotated[
+        str | None, typer.Option(help="As known then: a day (its end in New York), or an instant with an offset.")
+    ] = None,
+    parameters: Annotated[str, typer.Option(help="Parameter set.")] = "default",
+    depth: Annotated[int, typer.Option(min=0, help="How many metrics deep to look.")] = 6,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a tree.")] = False,
+) -> None:
+    """Show what a figure was made of, down to filings, auctions, series and archived bytes; or why there is none."""
+    from warehouse import metric_report, provenance
+    from warehouse.release import connect
+
+    connection = connect(_settings().home)
+    try:
+        node = provenance.explain(
+            connection, metric, entity, period, as_of=as_of, parameter_set=parameters, depth=depth
+        )
+    finally:
+        connection.close()
+    if as_json:
+        sys.stdout.write(json.dumps(node.as_json(), default=str) + "\n")
+    else:
+        metric_report.print_provenance(node, out)
+
+
+@metrics.command("list")
+def list_metrics(
+    claim: Annotated[str, typer.Option(help="Only metrics of a claim, such as C3.")] = "",
+) -> None:
+    """List every metric: unit, kind, claims, for how many entities it has a value, and up to when."""
+    from warehouse import metric_report, provenance
+    from warehouse.release import connect
+
+    connection = connect(_settings().home)
+    try:
+        found = provenance.declared_metrics(connection)
+    finally:
+        connection.close()
+    metric_report.print_metrics([m for m in found if not claim or claim in m.claims.split(", ")], out)
+
+
+@metrics.command("explain")
+def explain_metric(metric: Annotated[str, typer.Argument(help="Metric, such as capex_ttm.")]) -> None:
+    """Show a metric's definition: formula, inputs, claims, caveats, and how fresh it is."""
+    from warehouse import metric_report, provenance
+    from warehouse.release import connect
+
+    connection = connect(_settings().home)
+    try:
+        (found,) = provenance.declared_metrics(connection, metric)
+        below = {m.metric_id: m for m in provenance.declared_metrics(connection)}
+    finally:
+        connection.close()
+    metric_report.print_metric(found, below, out)
+
+
+@metrics.command("query")
+def query_metrics(
+    names: Annotated[list[str], typer.Argument(help="Metrics, such as capex_ttm ocf_ttm.")],
+    *,
+    group_by: Annotated[
+        str, typer.Option(help="Dimensions, separated by commas: observation__entity_id, metric_time__quarter.")
+    ] = "observation__entity_id,metric_time__quarter",
+    where: Annotated[
+        str | None, typer.Option(help="Filter: \"{{ Dimension('observation__entity_id') }} = 'NVDA'\".")
+    ] = None,
+    order: Annotated[str, typer.Option(help="Columns to sort by; a minus before one turns it round.")] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows at most.")] = None,
+) -> None:
+    """Ask MetricFlow, dbt's semantic layer, on a private copy of the current release. Prints CSV."""
+    from warehouse import release, semantics
+
+    settings = _settings()
+    rows = semantics.query(
+        settings,
+        release.current(settings).path,
+        names,
+        group_by=[g for g in group_by.split(",") if g],
+        where=where,
+        order=[o for o in order.split(",") if o],
+        limit=limit,
+    )
+    csv.writer(sys.stdout).writerows(rows)
 
 
 @app.command()

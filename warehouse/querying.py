@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TABLE_FUNCTIONS = frozenset(
     {
         "as_of",
+        "compare",
         "duckdb_columns",
         "duckdb_schemas",
         "duckdb_tables",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 ROLLED_BACK = "rolled-back.json"
+SEMANTIC_MANIFEST = "semantic_manifest.json"
+"""What dbt wrote of the semantic layer when the release was built: MetricFlow reads it."""
 SCHEMAS = ("marts", "metrics", "ops")
 """What a release holds. Parquet is written of the first two."""
 HARDENED = {
@@ -231,6 +233,9 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     quality = settings.home / "quality"
     if quality.is_dir():
         shutil.copytree(quality, building / "quality")
+    semantics = settings.home / "dbt" / SEMANTIC_MANIFEST
+    if semantics.is_file():
+        shutil.copyfile(semantics, building / SEMANTIC_MANIFEST)
     (building / "ATTRIBUTION.md").write_text(_attribution(release_id))
     manifest = _manifest(settings, building, release_id, now, run_id, tables)
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))

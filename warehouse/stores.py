@@ -30,6 +30,8 @@ OPS = {
     "loads": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "
     "fetched_at timestamptz, row_count bigint, new_versions bigint, tombstones bigint, body_sha256 varchar[], "
     "loaded_at timestamptz",
+    "documents": "fetch_id varchar, position integer, url varchar, body_sha256 varchar, size_bytes bigint, "
+    "fetched_at timestamptz, origin varchar",
     "held_back": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "
     "held_at timestamptz, border varchar, reason varchar, failures json",
     "validations": "run_id varchar, border varchar, suite varchar, table_name varchar, expectation varchar, "
@@ -49,6 +51,7 @@ OPS = {
 }
 """The builder's own records. A home made before a column was added gets it when it is opened.
 
+`documents` has every answer of a loaded fetch, in order: where it came from and which bytes of the archive it is.
 `quarantine` counts the rows set aside, by rule. `history_changes` says where a publisher changed its past: `truncated`
 (its file starts later than before; ours stays whole), `withdrawn` (tombstones), `restated` (new versions). `drift`
 lists the fields that a publisher added and no contract knows yet.
@@ -221,6 +224,11 @@ def drop(connection: duckdb.DuckDBPyConnection, source: Source, table: Table) ->
         connection.execute(f'drop table if exists raw."{name}"')
         connection.execute(f'drop table if exists quarantine."{name}"')
         connection.execute("delete from ops.contracts where table_name = ?", [name])
+        connection.execute(
+            "delete from ops.documents where fetch_id in "
+            "(select fetch_id from ops.loads where source = ? and table_name = ?)",
+            [source.code, table.name],
+        )
         for records in ("loads", "held_back", "quarantine", "history_changes", "drift"):
             connection.execute(
                 f"delete from ops.{records} where source = ? and table_name = ?", [source.code, table.name]

@@ -122,6 +122,14 @@ def _promote_one(
             "now": now,
         },
     )
+    connection.executemany(
+        "insert into ops.documents (fetch_id, position, url, body_sha256, size_bytes, fetched_at, origin) "
+        "values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (fetch.fetch_id, position, r["url"], r["sha256"], r["bytes"], r["fetched_at"], r["origin"])
+            for position, r in enumerate(fetch.responses, 1)
+        ],
+    )
     # A good fetch heals its partition: what was held back of it before is of the past.
     connection.execute(
         "delete from ops.held_back where source = $source and table_name = $table and partition_key = $partition "

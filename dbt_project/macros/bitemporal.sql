@@ -43,3 +43,49 @@ select
 from {{ relation }}
 qualify known_until is null or known_until > known_at
 {%- endmacro %}
+
+{# Several inputs of one thing, side by side as they were known: a row for every instant at which one of them changed.
+   The relation is long: `key` columns, input_id, value, pit_rank, origin_rank, source_url, known_at, known_until; several
+   versions of one input never overlap. Columns of the result: the keys, one per input, inputs_known (of these inputs
+   how many have a value), pit_rank, origin_rank, source_url, known_at, known_until. #}
+{% macro bitemporal_pivot(relation, key, inputs) -%}
+select
+    {% for column in key -%}
+    instants.{{ column }},
+    {% endfor -%}
+    {% for name in inputs -%}
+    max(case when versions.input_id = '{{ name }}' then versions.value end) as {{ name }},
+    {% endfor -%}
+    count(versions.value) as inputs_known,
+    max(versions.pit_rank) as pit_rank,
+    max(versions.origin_rank) as origin_rank,
+    max(versions.source_url) as source_url,
+    instants.known_at,
+    lead(instants.known_at) over (
+        partition by {% for column in key %}instants.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        order by instants.known_at
+    ) as known_until
+from (
+    select {{ key | join(', ') }}, known_at from {{ relation }}
+    union
+    select {{ key | join(', ') }}, known_until as known_at from {{ relation }}
+    where known_until is not null
+) as instants
+left join {{ relation }} as versions
+    on
+        {% for column in key -%}
+        instants.{{ column }} = versions.{{ column }} and
+        {% endfor -%}
+        {{ known_then('versions', 'instants.known_at') }}
+group by {% for column in key %}instants.{{ column }}, {% endfor %}instants.known_at
+{%- endmacro %}
+
+{# The instant of a day at which what is said of the day is frozen: 22:00 UTC, after the New York close. #}
+{% macro cutoff(day) -%} {{ adapter.dispatch('cutoff', 'drypowder')(day) }} {%- endmacro %}
+{% macro default__cutoff(day) -%} timezone('UTC', ({{ day }})::timestamp + interval '22' hour) {%- endmacro %}
+{% macro spark__cutoff(day) -%} to_utc_timestamp(({{ day }})::timestamp + interval '22' hour, 'UTC') {%- endmacro %}
+
+{# Now: what the run says it is. #}
+{% macro run_instant() -%}
+timestamptz '{{ env_var("WAREHOUSE_NOW", "") or run_started_at.isoformat() }}'
+{%- endmacro %}

@@ -46,3 +46,32 @@ select unnest(generate_series(date '{{ first }}', date '{{ last }}', interval '1
 {% macro spark__days_from(first, last) -%}
 select explode(sequence(date '{{ first }}', date '{{ last }}', interval 1 day)) as date_day
 {%- endmacro %}
+
+{# Each row of one relation with columns of the last row of another that was there at its instant: `start` is the first
+   instant of a row's validity, and rows of one key follow each other. Null where there was none yet. #}
+{% macro as_of_join(left, right, key, instant, start, columns) -%}
+{{ adapter.dispatch('as_of_join', 'drypowder')(left, right, key, instant, start, columns) }}
+{%- endmacro %}
+{% macro default__as_of_join(left, right, key, instant, start, columns) -%}
+select
+    {{ left }}.*
+    {%- for column in columns %},
+    {{ right }}.{{ column }}
+    {%- endfor %}
+from {{ left }}
+asof left join {{ right }}
+    on {% for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }} and {% endfor %}{{ left }}.{{ instant }} >= {{ right }}.{{ start }}
+{%- endmacro %}
+{% macro spark__as_of_join(left, right, key, instant, start, columns) -%}
+select
+    {{ left }}.*
+    {%- for column in columns %},
+    {{ right }}.{{ column }}
+    {%- endfor %}
+from {{ left }}
+left join (
+    select *, lead({{ start }}) over (partition by {{ key | join(', ') }} order by {{ start }}) as _next_start from {{ right }}
+) as {{ right }}
+    on {% for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }} and {% endfor %}{{ left }}.{{ instant }} >= {{ right }}.{{ start }}
+        and ({{ right }}._next_start is null or {{ left }}.{{ instant }} < {{ right }}._next_start)
+{%- endmacro %}

@@ -19,7 +19,7 @@ withdrawals as (  -- an input that ended without a successor ends the observatio
     select
         *,
         lead(known_at) over (
-            partition by metric_id, entity_type, entity_id, grain, period_end order by known_at
+            partition by metric_id, entity_type, entity_id, grain, period_end, parameter_set order by known_at
         ) as next_known_at
     from computed
 
@@ -42,7 +42,8 @@ states as (
         pit_rank,
         origin_rank,
         source_url,
-        known_at
+        known_at,
+        parameter_set
     from computed
     union all
     select
@@ -60,7 +61,8 @@ states as (
         pit_rank,
         origin_rank,
         source_url,
-        withdrawn_at as known_at
+        withdrawn_at as known_at,
+        parameter_set
     from withdrawals
     where withdrawn_at is not null and (next_known_at is null or withdrawn_at < next_known_at)
 
@@ -71,7 +73,7 @@ changes as (
     select * from states
     window
         observation as (
-            partition by metric_id, entity_type, entity_id, grain, period_end order by known_at
+            partition by metric_id, entity_type, entity_id, grain, period_end, parameter_set order by known_at
         )
     qualify {{ differs_from_previous([
         'period_start', 'value', 'numerator', 'denominator', 'coverage', 'null_reason', 'pit_rank', 'origin_rank',
@@ -109,13 +111,14 @@ observations as (
         changes.known_at::timestamptz as known_at,
         (lead(changes.known_at) over (
             partition by
-                changes.metric_id, changes.entity_type, changes.entity_id, changes.grain, changes.period_end
+                changes.metric_id, changes.entity_type, changes.entity_id, changes.grain, changes.period_end,
+                changes.parameter_set
             order by changes.known_at
         ))::timestamptz as known_until,
 
         ---------- how it came about
         declared.metric_version::integer as metric_version,
-        'default'::varchar as parameter_set,
+        changes.parameter_set::varchar as parameter_set,
         changes.null_reason::varchar as null_reason,
         '{{ env_var("DRYPOWDER_RUN_ID", "manual") }}'::varchar as run_id,
         {{ word_of('origin', 'changes.origin_rank') }}::varchar as origin,

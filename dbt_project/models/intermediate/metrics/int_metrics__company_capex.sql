@@ -223,7 +223,8 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        withdrawn_at
+        withdrawn_at,
+        'default' as parameter_set
     from together
 
 )

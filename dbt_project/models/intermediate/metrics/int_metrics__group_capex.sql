@@ -212,7 +212,8 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        withdrawn_at
+        withdrawn_at,
+        'default' as parameter_set
     from known_of_at_all
 
 )

@@ -90,7 +90,8 @@ observations as (
         {{ rank_of('origin', 'origin') }} as origin_rank,
         source_url,
         known_at,
-        known_until as withdrawn_at
+        known_until as withdrawn_at,
+        'default' as parameter_set
     from levels
 
 )

@@ -80,7 +80,8 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        withdrawn_at
+        withdrawn_at,
+        'default' as parameter_set
     from explained
     union all
     select
@@ -99,7 +100,8 @@ observations as (
         origin_rank,
         source_url,
         known_at,
-        known_until as withdrawn_at
+        known_until as withdrawn_at,
+        'default' as parameter_set
     from auctions
     where bid_to_cover_ratio is not null
 

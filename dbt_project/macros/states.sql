@@ -1,0 +1,161 @@
+{# The newest observation of each watched metric and entity, and since when it is that: first the newest version of a
+   period, then the newest period. `watched` has metric_id and entity_id, where ANY means whoever spoke last; observations
+   have the columns of int_metrics__subjects, `can_end` where they have withdrawn_at. #}
+{% macro newest_metrics(observations, watched, can_end=true) -%}
+with observations as (
+
+    select
+        watched.entity_id as watched_entity_id,
+        subjects.*
+    from {{ watched }} as watched
+    inner join {{ observations }} as subjects
+        on
+            watched.metric_id = subjects.metric_id
+            and (watched.entity_id = subjects.entity_id or watched.entity_id = 'ANY')
+
+),
+
+events as (
+
+    select
+        metric_id,
+        watched_entity_id as entity_id,
+        parameter_set,
+        period_end,
+        value,
+        null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        known_at as newest_since
+    from observations
+    {%- if can_end %}
+    union all
+    select
+        metric_id,
+        watched_entity_id as entity_id,
+        parameter_set,
+        period_end,
+        null as value,
+        'withdrawn' as null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        withdrawn_at as newest_since
+    from observations
+    where withdrawn_at is not null
+    {%- endif %}
+
+),
+
+at_an_instant as (  -- a state that ends because the next begins is not withdrawn: of one instant what has a value counts
+
+    select * from events
+    qualify row_number() over (
+        partition by metric_id, entity_id, parameter_set, newest_since
+        order by
+            period_end desc,
+            case when null_reason = 'withdrawn' then 1 else 0 end,
+            case when value is null then 1 else 0 end,
+            value desc
+    ) = 1
+
+),
+
+newest as (
+
+    select * from at_an_instant
+    qualify period_end = max(period_end) over (
+        partition by metric_id, entity_id, parameter_set
+        order by newest_since rows between unbounded preceding and current row
+    )
+
+)
+
+select * from newest
+{%- endmacro %}
+
+{# What was known of each metric of `newest` at the cut-off of each weekday: one row a day, null once it is stale. #}
+{% macro daily_metrics(newest) -%}
+with newest as (
+
+    select * from {{ newest }}
+
+),
+
+declared as (
+
+    select
+        metric_id,
+        freshness_sla_days
+    from {{ ref('dim_metric') }}
+
+),
+
+first_known as (
+
+    select
+        metric_id,
+        entity_id,
+        parameter_set,
+        min(newest_since) as first_known_at
+    from newest
+    group by metric_id, entity_id, parameter_set
+
+),
+
+days as (
+
+    select date_day from {{ ref('time_spine_daily') }}
+    where extract(dow from date_day) between 1 and 5 and {{ cutoff('date_day') }} <= {{ run_instant() }}
+
+),
+
+asked as (
+
+    select
+        first_known.metric_id,
+        first_known.entity_id,
+        first_known.parameter_set,
+        days.date_day,
+        {{ cutoff('days.date_day') }} as cutoff_at
+    from first_known
+    inner join days on {{ cutoff('days.date_day') }} >= first_known.first_known_at
+
+),
+
+found as (
+
+    {{ as_of_join('asked', 'newest', ['metric_id', 'entity_id', 'parameter_set'], 'cutoff_at', 'newest_since',
+        ['period_end', 'value', 'null_reason', 'newest_since', 'pit_rank', 'origin_rank', 'source_url']) }}
+
+),
+
+states as (
+
+    select
+        found.date_day,
+        found.metric_id,
+        found.entity_id,
+        found.parameter_set,
+        case
+            when {{ add_days('found.newest_since::date', 'declared.freshness_sla_days') }} >= found.date_day then found.value
+        end as value,
+        case
+            when found.value is null then coalesce(found.null_reason, 'missing')
+            when {{ add_days('found.newest_since::date', 'declared.freshness_sla_days') }} < found.date_day then 'stale'
+        end as null_reason,
+        found.period_end,
+        {{ days_between('found.period_end', 'found.date_day') }} as age_days,
+        found.pit_rank,
+        found.origin_rank,
+        found.source_url,
+        found.newest_since,
+        found.cutoff_at
+    from found
+    inner join declared on found.metric_id = declared.metric_id
+
+)
+
+select * from states
+{%- endmacro %}

@@ -1,0 +1,17 @@
+"""The liquidity regime of METHOD A.8 by weekday, with every input."""
+
+
+def model(dbt, session):
+    """Return one row per weekday and set of parameters."""
+    from warehouse.estimators.panels import regimes
+
+    dbt.config(materialized="table")
+    metrics = (
+        dbt.ref("int_state__metrics_daily")
+        .filter(
+            "metric_id in ('dry_powder_pct', 'absorption_burden_pct', 'joint_rise_flag', 'ai_external_funding_share')"
+        )
+        .project("date_day, metric_id, entity_id, parameter_set, value, pit_rank, origin_rank")
+        .df()
+    )
+    return regimes(metrics, dbt.ref("int_index__multiplier").df(), dbt.ref("thesis_parameters").df())

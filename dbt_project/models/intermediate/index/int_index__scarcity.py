@@ -1,0 +1,16 @@
+"""What a unit of absorption costs by level of dry powder (METHOD A.7), by the last Friday of each month."""
+
+
+def model(dbt, session):
+    """Return one row per day, set of parameters and measure, with error, band and sample."""
+    from warehouse.estimators.panels import scarcity
+
+    dbt.config(materialized="table")
+    metrics = (
+        dbt.ref("int_state__metrics_daily")
+        .filter("metric_id in ('dry_powder_pct', 'balance_surprise')")
+        .project("date_day, metric_id, entity_id, parameter_set, value, pit_rank, origin_rank")
+        .df()
+    )
+    prices = dbt.ref("int_price__daily").project("date_day, parameter_set, real_yield_10y_pct").df()
+    return scarcity(metrics, prices, dbt.ref("thesis_parameters").df())

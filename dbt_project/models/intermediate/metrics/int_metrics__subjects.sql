@@ -1,0 +1,13 @@
+{{ config(materialized='view') }}
+-- Every subject's observations. Composites read them from here, and metric_observations joins both.
+{% for subject in [
+    ref('int_metrics__company_capex'),
+    ref('int_metrics__group_capex'),
+    ref('int_metrics__treasury_supply'),
+    ref('int_metrics__published_levels'),
+    ref('int_metrics__crypto'),
+    ref('int_metrics__price'),
+] -%}
+select * from {{ subject }}
+{{ 'union all' if not loop.last }}
+{% endfor -%}

@@ -1,0 +1,14 @@
+-- What was known of each metric that a composite reads, at the cut-off of each weekday. Never revised.
+with newest as (
+
+    select * from {{ ref('int_state__metrics_newest') }}
+
+),
+
+states as (
+
+    {{ daily_metrics('newest') }}
+
+)
+
+select * from states

@@ -1,0 +1,24 @@
+-- The newest observation of each metric that a composite reads, and since when it is that.
+with watched as (
+
+    select distinct
+        reference as metric_id,
+        entity_id
+    from {{ ref('index_components') }}
+    where kind = 'metric'
+
+),
+
+subjects as (
+
+    select * from {{ ref('int_metrics__subjects') }}
+
+),
+
+newest as (
+
+    {{ newest_metrics('subjects', 'watched') }}
+
+)
+
+select * from newest

@@ -1,0 +1,510 @@
+"""From what was known each day, as long tables, to the tables of the composites: what dbt's Python models call.
+
+Frames in, frames out. A frame of states has one row per day and thing (`date_day`, a name, `value`, `pit_rank`,
+`origin_rank`), as known at that day's cut-off; rows of parameters are those of seed thesis_parameters. Every answer of
+a day is made of that day's row and those before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from warehouse.estimators.composite import disagreement, equal_weight, first_component, orient, stressed_together
+from warehouse.estimators.expanding import expanding_quantile_before, expanding_rank, expanding_z
+from warehouse.estimators.regime import RULE_VERSION, Thresholds, liquidity_regime
+from warehouse.estimators.scarcity import convexity_ratio, kernel_slope, slope_today, threshold_regression
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+QUARTER_DAYS = 65
+"""Weekdays of 13 weeks."""
+CORRELATION_DAYS = 63
+COST_LEGS = ("real_yield_10y", "ofr_credit", "gz_spread")
+"""Of what the index of the cost of capital is the mean percentile. ICE and Moody's spreads may not be stored."""
+MIN_COVERAGE = 0.6
+
+
+def sets_that_differ(parameters: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the default set of parameters, and each other that differs from it in one of these.
+
+    A set holds the metrics that its parameters change, and no copies of the rest.
+    """
+    rows: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()} for row in parameters.to_dict("records")
+    ]
+    (default,) = [row for row in rows if row["parameter_set"] == "default"]
+    others = [row for row in rows if row is not default and any(row[n] != default[n] for n in names)]
+    return [default, *others]
+
+
+def wide(states: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the values by day (rows, every weekday between the first and the last) and name (columns)."""
+    import pandas as pd
+
+    if states.empty:
+        return pd.DataFrame(index=pd.DatetimeIndex([], name="date_day"))
+    table = states.set_index(["date_day", name])["value"].unstack()  # noqa: PD010  (a key twice is an error)
+    table.index = pd.DatetimeIndex(table.index, name="date_day")
+    return table.reindex(pd.bdate_range(table.index.min(), table.index.max(), name="date_day")).astype("float64")
+
+
+def worst(states: pd.DataFrame, column: str) -> pd.Series[Any]:
+    """Return, by day, the most doubtful of the ranks of what has a value."""
+    known = states[states["value"].notna()]
+    ranks = known.groupby("date_day")[column].max()
+    import pandas as pd
+
+    ranks.index = pd.DatetimeIndex(ranks.index)
+    return ranks
+
+
+def is_friday(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows are of a Friday."""
+    import pandas as pd
+
+    return np.asarray(pd.DatetimeIndex(table.index).weekday == 4, dtype=np.bool_)  # noqa: PLR2004
+
+
+def days_of(table: pd.DataFrame) -> list[date]:
+    """Return the rows' days."""
+    import pandas as pd
+
+    return [each.date() for each in pd.DatetimeIndex(table.index)]
+
+
+def own_or_default(metrics: pd.DataFrame, parameter_set: str) -> pd.DataFrame:
+    """Return the metrics of a set, and the default's where it has none of its own: it changes only some."""
+    mine = metrics[metrics["parameter_set"].isin(["default", parameter_set])].copy()
+    mine["is_own"] = mine["parameter_set"] == parameter_set
+    mine = mine.sort_values("is_own", kind="stable").drop_duplicates(
+        ["date_day", "metric_id", "entity_id"], keep="last"
+    )
+    mine["key"] = mine["metric_id"] + "@" + mine["entity_id"]
+    return mine
+
+
+def column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column, all unknown where there is none."""
+    if name not in table:
+        return np.full(len(table), np.nan)
+    return np.asarray(table[name].to_numpy(dtype=np.float64), dtype=np.float64)
+
+
+def change(values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Return the change over so many rows, unknown where an end of it is."""
+    answer = np.full(len(values), np.nan)
+    if len(values) > rows:
+        answer[rows:] = values[rows:] - values[:-rows]
+    return answer
+
+
+def rolling_correlation(x: NDArray[np.float64], y: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Return the correlation over the last `rows` pairs; unknown unless all are known and both vary."""
+    answer = np.full(len(x), np.nan)
+    if len(x) < rows:
+        return answer
+    windows = np.lib.stride_tricks.sliding_window_view(np.column_stack([x, y]), rows, axis=0)
+    moved = windows - windows.mean(axis=2, keepdims=True)
+    spread = np.sqrt((moved**2).sum(axis=2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        answer[rows - 1 :] = (moved[:, 0] * moved[:, 1]).sum(axis=1) / (spread[:, 0] * spread[:, 1])
+    answer[~np.isfinite(answer)] = np.nan
+    return answer
+
+
+def price_of_capital(states: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
+    """Return, by weekday and set of parameters, the legs of the price of capital and whether they rise together.
+
+    `states` names its things in `series_id`. Yields in percent, changes of yields in basis points, of credit in the
+    OFR index's points; the thresholds are the expanding quantiles of the days before; the index is 0 to 100.
+    """
+    import pandas as pd
+
+    table = wide(states, "series_id")
+    pit, origin = worst(states, "pit_rank"), worst(states, "origin_rank")
+    answers = []
+    for chosen in sets_that_differ(
+        parameters, ["joint_rise_quantile", "joint_rise_window_days", "min_history_days", "winsor_sd"]
+    ):
+        window, least = int(chosen["joint_rise_window_days"]), int(chosen["min_history_days"])
+        yields, credit = column(table, "yield_10y"), column(table, "ofr_credit")
+        rise, stress = 100 * change(yields, window), change(credit, window)
+        limits = [expanding_quantile_before(x, chosen["joint_rise_quantile"], least) for x in (rise, stress)]
+        z = [expanding_z(x, least, winsor=chosen["winsor_sd"]) for x in (rise, stress)]
+        both = (rise >= limits[0]) & (stress >= limits[1]) & (rise > 0) & (stress > 0)
+        judged = ~np.isnan(rise + stress + limits[0] + limits[1])
+        ranks = np.column_stack([expanding_rank(column(table, leg), least) for leg in COST_LEGS])
+        known = (~np.isnan(ranks)).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = 100 * np.nansum(ranks, axis=1) / known
+        answers.append(
+            pd.DataFrame(
+                {
+                    "date_day": days_of(table),
+                    "parameter_set": chosen["parameter_set"],
+                    "yield_10y_pct": yields,
+                    "yield_30y_pct": column(table, "yield_30y"),
+                    "real_yield_10y_pct": column(table, "real_yield_10y"),
+                    "credit_stress_points": credit,
+                    "gz_spread_pct": column(table, "gz_spread"),
+                    "excess_bond_premium_pct": column(table, "excess_bond_premium"),
+                    "yield_rise_bp": rise,
+                    "credit_rise_points": stress,
+                    "yield_threshold_bp": limits[0],
+                    "credit_threshold_points": limits[1],
+                    "joint_rise_flag": np.where(judged, both.astype(np.float64), np.nan),
+                    "joint_rise_intensity": np.minimum(*z),
+                    "sov_credit_corr": rolling_correlation(change(yields, 1), change(credit, 1), CORRELATION_DAYS),
+                    "cost_of_capital_index": np.where(known / len(COST_LEGS) >= MIN_COVERAGE, mean, np.nan),
+                    "cost_coverage": known / len(COST_LEGS),
+                    "credit_leg": "ofr_credit",
+                    "pit_rank": pit.reindex(table.index).to_numpy(),
+                    "origin_rank": origin.reindex(table.index).to_numpy(),
+                }
+            )
+        )
+    return pd.concat(answers, ignore_index=True)
+
+
+INDICES = {
+    "csi": {"every_pillar": True, "weekly": False, "anchor": "credit_stress"},
+    "bti": {"every_pillar": False, "weekly": True, "anchor": "net_liquidity_impulse"},
+    "cci": {"every_pillar": False, "weekly": False, "anchor": "volatility"},
+}
+"""The composite indices: whether every pillar must stand, whether they are of Fridays, whose loading is positive."""
+
+
+def composites(
+    series: pd.DataFrame, metrics: pd.DataFrame, components: pd.DataFrame, parameters: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the three indices and all that they are made of, long: one row per index, day, set, item_kind and item.
+
+    item_kind is headline, pca, ciss (0 to 100), range, warning, pillar (0 to 100), component (its points of the
+    headline; they add up to it), score (its percentile, oriented), input (its value) or loading (of the year's first
+    component, weight_version names it). Headlines that are null carry a reason.
+    """
+    import pandas as pd
+
+    by_series = wide(series, "series_id")
+    answers = [
+        pd.DataFrame(
+            columns=[
+                "index_id", "date_day", "parameter_set", "item_kind", "item", "value", "coverage", "n_obs",
+                "weight_version", "null_reason", "pit_rank", "origin_rank",
+            ]
+        )
+    ]  # fmt: skip
+    sets = sets_that_differ(parameters, [n for n in parameters.columns if n not in {"parameter_set", "description"}])
+    touched = set(metrics["parameter_set"].unique()) if len(metrics) else set()
+    for chosen in sets:
+        name = chosen["parameter_set"]
+        own = {"min_history_days", "min_history_weeks", "ewma_lambda"}
+        if name != "default" and name not in touched and all(chosen[n] == sets[0][n] for n in own):
+            continue
+        # What a set does not change is the default's.
+        mine = own_or_default(metrics, name)
+        by_metric = wide(mine, "key")
+        pit = _worst_of(series, mine, "pit_rank")
+        origin = _worst_of(series, mine, "origin_rank")
+        for index_id, how in INDICES.items():
+            members = components[components["index_id"] == index_id]
+            if name != "default" and not _is_touched(metrics, name, members):
+                continue
+            table = _inputs(by_series, by_metric, members, weekly=bool(how["weekly"]))
+            if len(table):
+                answers.append(_composite(index_id, name, table, members, how, chosen, pit, origin))
+    return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
+
+
+def _worst_of(series: pd.DataFrame, metrics: pd.DataFrame, name: str) -> pd.Series[Any]:
+    import pandas as pd
+
+    both = pd.concat([worst(series, name), worst(metrics, name)])
+    ranks: pd.Series[Any] = both.groupby(level=0).max()
+    return ranks
+
+
+def _is_touched(metrics: pd.DataFrame, name: str, members: pd.DataFrame) -> bool:
+    changed = metrics.loc[metrics["parameter_set"] == name, "metric_id"].unique()
+    return bool(members["reference"].isin(changed).any())
+
+
+def _inputs(by_series: pd.DataFrame, by_metric: pd.DataFrame, members: pd.DataFrame, *, weekly: bool) -> pd.DataFrame:
+    """Return each component's value by day, transformed and scaled; of a weekly index the Fridays alone."""
+    import pandas as pd
+
+    days = by_series.index.union(by_metric.index)
+    if len(days):
+        days = pd.bdate_range(days.min(), days.max(), name="date_day")
+    by_series, by_metric = by_series.reindex(days), by_metric.reindex(days)
+    values = {}
+    for each in members.to_dict("records"):
+        if each["kind"] == "series":
+            x = column(by_series, each["reference"])
+        else:
+            x = column(by_metric, f"{each['reference']}@{each['entity_id']}")
+        if each["transform"] == "change_13w":
+            x = change(x, QUARTER_DAYS)
+        if isinstance(each["scale_by"], str) and each["scale_by"]:
+            x = x / column(by_series, each["scale_by"])
+        values[each["component_id"]] = orient(x, int(each["orientation"]))
+    table = pd.DataFrame(values, index=days)
+    if weekly and len(table):
+        table = table[is_friday(table)]
+    there = np.flatnonzero(table.notna().any(axis=1).to_numpy())
+    return table.iloc[int(there[0]) :] if len(there) else table.iloc[0:0]
+
+
+def _composite(
+    index_id: str,
+    parameter_set: str,
+    table: pd.DataFrame,
+    members: pd.DataFrame,
+    how: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    pit: pd.Series[Any],
+    origin: pd.Series[Any],
+) -> pd.DataFrame:
+    import pandas as pd
+
+    names = list(table.columns)
+    least = int(chosen["min_history_weeks" if how["weekly"] else "min_history_days"])
+    scores = np.column_stack([expanding_rank(column(table, n), least) for n in names])
+    pillars: dict[str, list[str]] = {}
+    for each in members.to_dict("records"):
+        pillars.setdefault(each["pillar"], []).append(each["component_id"])
+    made = equal_weight(scores, names, pillars, every_pillar=bool(how["every_pillar"]))
+    days = days_of(table)
+    component = first_component(scores, days, names, anchor=str(how["anchor"]), min_history=least)
+    fridays = is_friday(table)
+    ciss = np.full(len(table), np.nan)
+    ciss[fridays] = stressed_together(made.pillars[fridays] / 100, decay=float(chosen["ewma_lambda"]))
+    versions = {w.year: w for w in component.weights}
+    n_obs = (~np.isnan(scores)).any(axis=1).cumsum()
+    spread, apart = disagreement(made.headline, component.index, ciss)
+    blank = np.full(len(table), None, dtype=object)
+    rows = []
+
+    def add(kind: str, item: str, values: NDArray[np.float64], reason: object = blank, version: object = blank) -> None:
+        rows.append(
+            pd.DataFrame(
+                {
+                    "index_id": index_id,
+                    "date_day": days,
+                    "parameter_set": parameter_set,
+                    "item_kind": kind,
+                    "item": item,
+                    "value": values,
+                    "coverage": made.coverage,
+                    "n_obs": n_obs,
+                    "weight_version": version,
+                    "null_reason": reason,
+                    "pit_rank": pit.reindex(table.index).to_numpy(),
+                    "origin_rank": origin.reindex(table.index).to_numpy(),
+                }
+            )
+        )
+
+    by_day = [versions[d.year] for d in days]
+    add("headline", index_id, made.headline, reason=np.array(made.null_reason, dtype=object))
+    add(
+        "pca",
+        index_id,
+        component.index,
+        reason=np.array(
+            [
+                w.null_reason or ("low_coverage" if np.isnan(v) else None)
+                for w, v in zip(by_day, component.index, strict=True)
+            ],
+            dtype=object,
+        ),
+        version=np.array([w.weight_version for w in by_day], dtype=object),
+    )
+    add(
+        "ciss", index_id, ciss, reason=np.array(["missing_pillar" if np.isnan(v) else None for v in ciss], dtype=object)
+    )
+    add("range", index_id, spread)
+    add("warning", index_id, apart)
+    for at, pillar in enumerate(made.pillar_names):
+        add("pillar", pillar, made.pillars[:, at])
+    for at, component_id in enumerate(made.names):
+        add("component", component_id, made.contributions[:, at])
+        add("score", component_id, scores[:, at])
+        add("input", component_id, column(table, component_id))
+    long = pd.concat(rows, ignore_index=True)
+    long = long[long["value"].notna() | (long["item_kind"].isin(["headline", "pca"]))]
+    loadings = [
+        {
+            "index_id": index_id,
+            "date_day": next(d for d in days if d.year == w.year),
+            "parameter_set": parameter_set,
+            "item_kind": "loading",
+            "item": name,
+            "value": loading,
+            "n_obs": w.n_obs,
+            "weight_version": w.weight_version,
+            "null_reason": w.null_reason,
+        }
+        for w in component.weights
+        if w.null_reason is None
+        for name, loading in zip(w.names, w.loadings, strict=True)
+    ]
+    return pd.concat([long, pd.DataFrame(loadings)], ignore_index=True) if loadings else long
+
+
+REGIME_INPUTS = {
+    "dry_powder_pct": "dry_powder_pct@US",
+    "absorption_burden_pct": "absorption_burden_pct@US",
+    "joint_rise_flag": "joint_rise_flag@US",
+    "external_share": "ai_external_funding_share@ai_core",
+}
+
+
+def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
+    """Return the regime of each weekday and set of parameters, with every input and what each rule said.
+
+    `multiplier` has date_day and value: the sign of what AI funding news did to risk assets, as known that day.
+    """
+    import pandas as pd
+
+    names = ["drain_powder_pct", "drain_exit_powder_pct", "drain_burden_pct", "drain_exit_burden_pct", "drain_days",
+             "drain_window_days", "injection_powder_pct"]  # fmt: skip
+    touched = set(metrics["parameter_set"].unique()) if len(metrics) else set()
+    default, *_ = sets_that_differ(parameters, [])
+    answers = []
+    for chosen in sets_that_differ(
+        parameters, [c for c in parameters.columns if c not in {"parameter_set", "description"}]
+    ):
+        name = chosen["parameter_set"]
+        if name != "default" and name not in touched and all(chosen[n] == default[n] for n in names):
+            continue
+        mine = own_or_default(metrics, name)
+        table = wide(mine, "key")
+        if not len(table):
+            continue
+        beta = multiplier.set_index(pd.DatetimeIndex(multiplier["date_day"]))["value"] if len(multiplier) else None
+        share = column(table, REGIME_INPUTS["external_share"])
+        rising = change(share, QUARTER_DAYS)
+        found = liquidity_regime(
+            column(table, REGIME_INPUTS["dry_powder_pct"]),
+            column(table, REGIME_INPUTS["absorption_burden_pct"]),
+            np.full(len(table), np.nan) if beta is None else beta.reindex(table.index).to_numpy(dtype=np.float64),
+            column(table, REGIME_INPUTS["joint_rise_flag"]),
+            np.where(np.isnan(rising), np.nan, (rising > 0).astype(np.float64)),
+            thresholds=Thresholds(
+                drain_powder=chosen["drain_powder_pct"],
+                drain_burden=chosen["drain_burden_pct"],
+                drain_exit_powder=chosen["drain_exit_powder_pct"],
+                drain_exit_burden=chosen["drain_exit_burden_pct"],
+                drain_days=int(chosen["drain_days"]),
+                drain_window_days=int(chosen["drain_window_days"]),
+                injection_powder=chosen["injection_powder_pct"],
+            ),
+        )
+        answers.append(
+            pd.DataFrame(
+                {
+                    "date_day": days_of(table),
+                    "parameter_set": name,
+                    "regime": found.state,
+                    **{f"{k}": v for k, v in found.inputs.items()},
+                    "is_drain_met": found.drain_met,
+                    "drain_days_met": found.drain_days_met,
+                    "drain_days_unknown": found.drain_days_unknown,
+                    "is_injection_met": found.injection,
+                    "rule_version": RULE_VERSION,
+                    "pit_rank": worst(mine, "pit_rank").reindex(table.index).to_numpy(),
+                    "origin_rank": worst(mine, "origin_rank").reindex(table.index).to_numpy(),
+                }
+            )
+        )
+    columns = ["date_day", "parameter_set", "regime", "dry_powder_pct", "burden_pct", "multiplier_beta", "joint_rise",
+               "external_share_rising", "is_drain_met", "drain_days_met", "drain_days_unknown", "is_injection_met",
+               "rule_version", "pit_rank", "origin_rank"]  # fmt: skip
+    return pd.concat(answers, ignore_index=True)[columns] if answers else pd.DataFrame(columns=columns)
+
+
+SLOPES_AT = (0.10, 0.50, 0.75, 0.90)
+
+
+def scarcity(metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
+    """Return, by the last Friday of each month, what a unit of absorption cost at each level of dry powder.
+
+    Weeks run from Friday to Friday. The change of the cost of capital over the week after t is known a week later, so a
+    Friday's estimate reads the weeks whose change has ended by it. One row per day, set, measure: slope_<percentile>,
+    slope_today, convexity_ratio, threshold, threshold_p; estimate, error, band, n, effective n, and a reason where
+    there is none.
+    """
+    import pandas as pd
+
+    columns = ["date_day", "parameter_set", "measure", "value", "standard_error", "low", "high", "n", "effective_n",
+               "null_reason", "pit_rank", "origin_rank"]  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    for chosen in sets_that_differ(parameters, ["kernel_bandwidth", "min_history_weeks"]):
+        mine = own_or_default(metrics, "default")
+        table = wide(mine, "key")
+        if not len(table):
+            continue
+        pit, origin = worst(mine, "pit_rank"), worst(mine, "origin_rank")
+        cost = prices[prices["parameter_set"] == "default"].set_index(pd.DatetimeIndex(
+            prices.loc[prices["parameter_set"] == "default", "date_day"]))  # fmt: skip
+        table = table.join(cost[["real_yield_10y_pct"]])
+        fridays = table[is_friday(table)]
+        after = np.roll(column(fridays, "real_yield_10y_pct"), -1)
+        dc = 100 * (after - column(fridays, "real_yield_10y_pct"))
+        dc[-1:] = np.nan
+        g = expanding_z(-column(fridays, "balance_surprise@US"), int(chosen["min_history_weeks"]))
+        p = column(fridays, "dry_powder_pct@US")
+        days = days_of(fridays)
+        # A month is judged once it has ended.
+        ends = [at for at in range(len(days) - 1) if days[at].month != days[at + 1].month]
+        h = float(chosen["kernel_bandwidth"])
+        for end in ends:
+            past = slice(0, end)  # the week that begins at `end` has not ended
+            if not np.isfinite(g[past] + p[past] + dc[past]).any():
+                continue
+            found: dict[str, Any] = {
+                f"slope_{at:.2f}": kernel_slope(dc[past], g[past], p[past], at, h=h) for at in SLOPES_AT
+            }
+            today = p[: end + 1]
+            found["slope_today"] = slope_today(np.append(dc[past], np.nan), np.append(g[past], np.nan), today, h=h)
+            found["convexity_ratio"] = convexity_ratio(dc[past], g[past], p[past], h=h)
+            day = days[end]
+            stamp = {
+                "date_day": day,
+                "parameter_set": chosen["parameter_set"],
+                "pit_rank": pit.get(pd.Timestamp(day)),
+                "origin_rank": origin.get(pd.Timestamp(day)),
+            }
+            rows += [
+                {
+                    **stamp,
+                    "measure": name,
+                    "value": e.value,
+                    "standard_error": e.standard_error,
+                    "low": e.low,
+                    "high": e.high,
+                    "n": e.n,
+                    "effective_n": e.effective_n,
+                    "null_reason": e.null_reason,
+                }
+                for name, e in found.items()
+            ]
+            if day.month == 12 or end == ends[-1]:  # noqa: PLR2004  (a bootstrap a year, and one today)
+                split = threshold_regression(dc[past], g[past], p[past])
+                rows += [
+                    {**stamp, "measure": name, "value": value, "n": split.n, "null_reason": split.null_reason}
+                    for name, value in (
+                        ("threshold", split.threshold),
+                        ("threshold_ratio", split.ratio),
+                        ("threshold_p", split.p_value),
+                    )
+                ]
+    return pd.DataFrame(rows, columns=columns)

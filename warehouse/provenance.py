@@ -1,0 +1,418 @@
+"""From a figure to what it was made of: the metrics and series it reads, the rows behind them, the archived bytes.
+
+Lineage is read from each metric's declaration (`inputs`) and resolved by the same law as the figures themselves: of an
+input the version counts that was known when the figure was.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from warehouse.errors import QueryFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+
+MOST_ROWS = 24
+"""Rows shown of one input; the count of the rest is said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """How rows of a mart are found for an entity and a stretch of time, and what of them a reader wants to see."""
+
+    entity: str | None
+    """Column that names the entity; None where the mart is of the system as a whole."""
+    period: str
+    shown: tuple[str, ...]
+    where: str = "true"
+    is_versioned: bool = True
+    """Whether its rows have known_at and known_until; the rest are states of a day, and never change."""
+
+
+MARTS = {
+    "marts.fct_company_cash_flows_quarterly": Lineage(
+        entity="ticker", period="period_end", shown=("concept", "tag", "value_usd", "ttm_usd", "accession_number")
+    ),
+    "marts.fct_auctions": Lineage(
+        entity="cusip", period="auction_date", shown=("cusip", "security_term", "issue_date", "total_accepted_usd")
+    ),
+    "marts.fct_foreign_treasury_holdings_monthly": Lineage(
+        entity="entity_id", period="month_end", shown=("holder_name", "survey_basis", "holdings_usd_bn")
+    ),
+    "marts.fct_crypto_prices_daily": Lineage(entity="asset", period="price_date", shown=("venue", "close_usd")),
+    "marts.fct_financial_stress_daily": Lineage(entity=None, period="observation_date", shown=("ofr_fsi_points",)),
+}
+"""Marts whose rows come from one document each. Another table that a metric reads is shown by its name alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """Bytes that a figure rests on: where they came from, and which body of the archive they are.
+
+    `sha256` is None where the archive holds no answer from that address: a seed's row names its page.
+    """
+
+    url: str
+    sha256: str | None
+    fetched_at: datetime | None
+    origin: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One figure, or one row, and what it was made of."""
+
+    name: str
+    entity: str | None
+    period_end: date | None
+    value: float | None
+    unit: str | None
+    known_at: datetime | None
+    null_reason: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    document: Document | None = None
+    inputs: tuple[Node, ...] = ()
+
+    def documents(self) -> Iterator[Document]:
+        """Yield every document below, each address once."""
+        seen = set()
+        for node in self.walk():
+            if node.document and node.document.url not in seen:
+                seen.add(node.document.url)
+                yield node.document
+
+    def walk(self) -> Iterator[Node]:
+        """Yield this node and all below it."""
+        yield self
+        for each in self.inputs:
+            yield from each.walk()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it all as plain values."""
+        return asdict(self)
+
+
+def explain(
+    connection: duckdb.DuckDBPyConnection,
+    metric: str,
+    entity: str,
+    period: str,
+    *,
+    as_of: str | None = None,
+    parameter_set: str = "default",
+    depth: int = 6,
+) -> Node:
+    """Return an observation with the metrics, series, rows and documents it was made of.
+
+    `period` is the last day of the period (2025-12-31) or 'latest', the newest with a value. `as_of` is what
+    `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York.
+
+    Raises:
+        QueryFailed: there is no such metric, entity or period, with those that there are.
+    """
+    declared = _declarations(connection)
+    if metric not in declared:
+        near = [name for name in declared if set(metric.split("_")) & set(name.split("_"))]
+        raise QueryFailed(
+            f"There is no metric {metric!r}",
+            expected=f"one of {', '.join(sorted(near or declared))}",
+            remedy="`drypowder metrics list` shows them all.",
+        )
+    found = _observation(connection, metric, entity, period, as_of, parameter_set)
+    return _explained(connection, declared, found, depth, frozenset())
+
+
+def _declarations(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    rows = connection.execute("select metric_id, inputs from metrics.dim_metric").fetchall()
+    return {name: tuple(i.strip() for i in (inputs or "").split(",") if i.strip()) for name, inputs in rows}
+
+
+_COLUMNS = (
+    "metric_id, entity_type, entity_id, grain, period_start, period_end, value, unit, coverage, null_reason, "
+    "pit_quality, parameter_set, known_at, origin, source_url"
+)
+
+
+def _observation(
+    connection: duckdb.DuckDBPyConnection, metric: str, entity: str, period: str, as_of: str | None, parameter_set: str
+) -> dict[str, Any]:
+    table = "metrics.as_of(?, parameters := ?)" if as_of else "metrics.metric_observations"
+    given: list[Any] = [as_of, parameter_set] if as_of else []
+    where = "metric_id = ? and entity_id = ?"
+    given += [metric, entity]
+    if not as_of:
+        where += " and parameter_set = ? and known_until is null"
+        given.append(parameter_set)
+    if period == "latest":
+        where += " and value is not null"
+    else:
+        where += " and period_end = ?::date"
+        given.append(_day(period))
+    rows = _rows(connection, f"select {_COLUMNS} from {table} where {where} order by period_end desc limit 1", given)
+    if rows:
+        return rows[0]
+    what = f"There is no {metric} of {entity} for {period}" + (f" as of {as_of}" if as_of else "")
+    there = connection.execute(
+        "select list(distinct entity_id order by entity_id)[:12], min(period_end)::varchar, max(period_end)::varchar, "
+        "list(distinct parameter_set) from metrics.metric_observations where metric_id = ?",
+        [metric],
+    ).fetchone()
+    entities, first, last, sets = there or ([], None, None, [])
+    raise QueryFailed(
+        what,
+        expected=f"an entity such as {', '.join(entities or [])}, a period that ends between {first} and {last}, "
+        f"a parameter set of {', '.join(sets or [])}",
+        got=f"{entity}, {period}, {parameter_set}",
+        remedy="Give the last day of the period, or 'latest'.",
+    )
+
+
+def _day(period: str) -> date:
+    try:
+        return date.fromisoformat(period)
+    except ValueError:
+        raise QueryFailed(
+            "The period is no date", expected="its last day, such as 2025-12-31, or 'latest'", got=period
+        ) from None
+
+
+def _explained(
+    connection: duckdb.DuckDBPyConnection,
+    declared: dict[str, tuple[str, ...]],
+    found: dict[str, Any],
+    depth: int,
+    above: frozenset[str],
+) -> Node:
+    name = found["metric_id"]
+    inputs: list[Node] = []
+    if depth > 0 and name not in above:
+        for each in declared.get(name, ()):
+            kind, _, reference = each.rpartition(":")
+            if kind == "series":
+                inputs += _series(connection, reference, found)
+            elif kind == "table":
+                inputs += _mart(connection, reference, found)
+            else:
+                inputs += [
+                    _explained(connection, declared, row, depth - 1, above | {name})
+                    for row in _input_metric(connection, reference, found)
+                ]
+    return Node(
+        name=name,
+        entity=found["entity_id"],
+        period_end=found["period_end"],
+        value=found["value"],
+        unit=found["unit"],
+        known_at=found["known_at"],
+        null_reason=found["null_reason"],
+        details={k: found[k] for k in ("grain", "coverage", "pit_quality", "parameter_set")},
+        document=_document(connection, found["source_url"], found["origin"]),
+        inputs=tuple(inputs),
+    )
+
+
+def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what was known of an input: its own period, else the newest before; of a group, each of its members."""
+    return _rows(
+        connection,
+        f"""
+        with known as (
+            select {_COLUMNS} from metrics.metric_observations
+            where metric_id = $metric and period_end <= $period_end and known_at <= $known_at
+                and (known_until is null or known_until > $known_at)
+                and parameter_set in ($parameter_set, 'default')
+        ), near as (
+            select * from known
+            where entity_id = $entity or ($entity = 'ai_core' and entity_type = 'company' and entity_id in (
+                select ticker from marts.dim_company where contains(universes, 'ai_hyperscalers')))
+                or not exists (from known where entity_id = $entity) and entity_type = 'system'
+        )
+        select * from near
+        where entity_id = $entity or not exists (from near where entity_id = $entity)
+        qualify row_number() over (
+            partition by entity_id order by parameter_set = $parameter_set desc, period_end desc) = 1
+        order by entity_id
+        """,
+        {
+            "metric": metric,
+            "period_end": of["period_end"],
+            "known_at": of["known_at"],
+            "entity": of["entity_id"],
+            "parameter_set": of["parameter_set"],
+        },
+    )
+
+
+def _series(connection: duckdb.DuckDBPyConnection, series: str, of: dict[str, Any]) -> list[Node]:
+    rows = _rows(
+        connection,
+        """
+        select *, count(*) over () as versions from marts.fct_observations
+        where series_id = ? and period_end <= ? and known_at <= ? and (known_until is null or known_until > ?)
+        order by period_end desc limit 1
+        """,
+        [series, of["period_end"], of["known_at"], of["known_at"]],
+    )
+    if not rows:
+        return [_missing(f"series:{series}")]
+    (row,) = rows
+    return [
+        Node(
+            name=f"series:{series}",
+            entity=row["entity_id"],
+            period_end=row["period_end"],
+            value=row["value"],
+            unit=row["unit"],
+            known_at=row["known_at"],
+            details={k: row[k] for k in ("source_table", "source_key", "revision_number", "pit_quality")},
+            document=Document(
+                url=row["source_url"],
+                sha256=row["source_sha256"],
+                fetched_at=row["ingested_at"],
+                origin=row["origin"],
+            ),
+        )
+    ]
+
+
+def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any]) -> list[Node]:
+    name = table if "." in table else f"marts.{table}"
+    lineage = MARTS.get(name)
+    if lineage is None:
+        return [Node(name=f"table:{name}", entity=None, period_end=None, value=None, unit=None, known_at=None)]
+    given: dict[str, Any] = {"first": of["period_start"] or of["period_end"], "last": of["period_end"]}
+    where = [lineage.where, f"{lineage.period} between $first and $last"]
+    if lineage.entity and of["entity_type"] != "system":
+        where.append(f"{lineage.entity} = $entity")
+        given["entity"] = of["entity_id"]
+    if lineage.is_versioned:
+        where.append("known_at <= $known_at and (known_until is null or known_until > $known_at)")
+        given["known_at"] = of["known_at"]
+    rows = _rows(
+        connection,
+        f"select *, count(*) over () as found from {name} where {' and '.join(where)} "
+        f"order by {lineage.period} desc limit {MOST_ROWS}",
+        given,
+    )
+    nodes = [
+        Node(
+            name=f"table:{name}",
+            entity=str(row[lineage.entity]) if lineage.entity else of["entity_id"],
+            period_end=row[lineage.period],
+            value=None,
+            unit=None,
+            known_at=row.get("known_at"),
+            details={column: row[column] for column in lineage.shown},
+            document=_document(connection, row.get("source_url"), row.get("origin")),
+        )
+        for row in rows
+    ]
+    hidden = rows[0]["found"] - len(rows) if rows else 0
+    return (
+        [*nodes, _missing(f"table:{name}", f"{hidden:,} more row(s)")]
+        if hidden
+        else nodes or [_missing(f"table:{name}")]
+    )
+
+
+def _missing(name: str, reason: str = "nothing was known") -> Node:
+    return Node(name=name, entity=None, period_end=None, value=None, unit=None, known_at=None, null_reason=reason)
+
+
+def _document(connection: duckdb.DuckDBPyConnection, url: str | None, origin: str | None) -> Document | None:
+    """Return the newest archived answer from an address. A row outlives the answer that it first came in."""
+    if url is None:
+        return None
+    row = connection.execute(
+        "select body_sha256, fetched_at from ops.documents where url = ? order by fetched_at desc limit 1", [url]
+    ).fetchone()
+    return Document(
+        url=url, sha256=row[0] if row else None, fetched_at=row[1] if row else None, origin=origin if row else None
+    )
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, given: Sequence[Any] | dict[str, Any]
+) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, given)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """A metric as declared, with how fresh it is in this release."""
+
+    metric_id: str
+    label: str
+    description: str
+    unit: str
+    polarity: int
+    additivity: str
+    kind: str
+    claims: str
+    grains: str
+    formula: str
+    inputs: tuple[str, ...]
+    metric_version: int
+    owner: str
+    expected_lag_days: int
+    freshness_sla_days: int
+    caveats: str
+    entities: int
+    """Entities with a value today."""
+    newest_period_end: date | None
+    newest_known_at: datetime | None
+    null_reasons: str
+    """Why there are nulls among the newest periods, most frequent first; empty where there are none."""
+
+
+def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None = None) -> list[Declared]:
+    """Return every metric's declaration and freshness, or those of one.
+
+    Raises:
+        QueryFailed: there is no such metric.
+    """
+    rows = _rows(
+        connection,
+        """
+        with latest as (
+            select metric_id, entity_id, period_end, value, known_at, null_reason from metrics.latest
+            qualify row_number() over (partition by metric_id, entity_id, value is null order by period_end desc) = 1
+        ), reasons as (
+            select metric_id, regexp_replace(null_reason, ':.*', '') as reason, count(*) as n
+            from latest where value is null group by all
+        )
+        select
+            d.*,
+            (select count(distinct entity_id) from latest where metric_id = d.metric_id and value is not null)
+                as entities,
+            (select max(period_end) from latest where metric_id = d.metric_id and value is not null)
+                as newest_period_end,
+            (select max(known_at) from latest where metric_id = d.metric_id and value is not null) as newest_known_at,
+            coalesce((select string_agg(reason, ', ' order by n desc, reason) from reasons
+                where metric_id = d.metric_id), '') as null_reasons
+        from metrics.dim_metric as d
+        where ? is null or d.metric_id = ?
+        order by d.metric_id
+        """,
+        [metric, metric],
+    )
+    if metric is not None and not rows:
+        raise QueryFailed(f"There is no metric {metric!r}", remedy="`drypowder metrics list` shows them all.")
+    names = set(Declared.__dataclass_fields__)
+    return [
+        Declared(
+            **{
+                **{k: v for k, v in row.items() if k in names},
+                "inputs": tuple(i for i in re.split(r",\s*", row["inputs"] or "") if i),
+            }
+        )
+        for row in rows
+    ]
