@@ -33,7 +33,7 @@ funding as (
 stablecoins as (
 
     select * from {{ ref('stg_defillama__stablecoins') }}
-    where not is_deleted and peg_type = 'peggedUSD' and circulating_peg_units is not null
+    where not is_deleted and peg_type = 'peggedUSD' and circulating_usd is not null
 
 ),
 
@@ -63,9 +63,9 @@ inputs as (
     {% endfor -%}
     select
         'stablecoins_usd_bn' as input_id,
-        'USD_STABLECOINS' as asset,
+        'US' as asset,
         observation_date as input_date,
-        circulating_peg_units::double / 1e9 as value,
+        circulating_usd::double / 1e9 as value,
         null::varchar as missing,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', '_origin') }} as origin_rank,
@@ -245,7 +245,7 @@ observations as (
 
     select
         metric_id,
-        'asset' as entity_type,
+        case when asset = 'US' then 'system' else 'asset' end as entity_type,
         asset as entity_id,
         'day' as grain,
         case

@@ -7,6 +7,7 @@
     ref('int_metrics__published_levels'),
     ref('int_metrics__crypto'),
     ref('int_metrics__price'),
+    ref('int_metrics__crypto_canary'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}

@@ -51,14 +51,14 @@ coin_days as (
         asset,
         price_date
     from intervals
-    where asset <> 'USD_STABLECOINS'
+    where asset <> 'US'
 
 ),
 
 members as (  -- what holds for all coins stands beside each
 
     select * from intervals
-    where asset <> 'USD_STABLECOINS'
+    where asset <> 'US'
     union all
     select
         intervals.metric_id,
@@ -72,7 +72,7 @@ members as (  -- what holds for all coins stands beside each
         intervals.known_before
     from intervals
     inner join coin_days on intervals.price_date = coin_days.price_date
-    where intervals.asset = 'USD_STABLECOINS'
+    where intervals.asset = 'US'
 
 ),
 

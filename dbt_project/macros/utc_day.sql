@@ -2,6 +2,3 @@
 {% macro start_of_utc_day(day) -%} {{ adapter.dispatch('start_of_utc_day', 'drypowder')(day) }} {%- endmacro %}
 {% macro default__start_of_utc_day(day) -%} timezone('UTC', ({{ day }})::timestamp) {%- endmacro %}
 {% macro spark__start_of_utc_day(day) -%} to_utc_timestamp(({{ day }})::timestamp, 'UTC') {%- endmacro %}
-
-{# Instant at which a state metric judges its day (METHOD.md c): what became known later is not in it. #}
-{% macro cut_off(day) -%} ({{ start_of_utc_day(day) }} + interval '22' hour) {%- endmacro %}
