@@ -11,6 +11,14 @@ with computed as (
     select * from {{ ref('int_metrics__published_levels') }}
     union all
     select * from {{ ref('int_metrics__crypto') }}
+    union all
+    select * from {{ ref('int_metrics__crypto_canary') }}
+    union all
+    select * from {{ ref('int_metrics__league') }}
+    union all
+    select * from {{ ref('int_metrics__momentum_hold') }}
+    union all
+    select * from {{ ref('int_metrics__near_cash') }}
 
 ),
 

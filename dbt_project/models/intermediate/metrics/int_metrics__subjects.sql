@@ -8,6 +8,9 @@
     ref('int_metrics__crypto'),
     ref('int_metrics__price'),
     ref('int_metrics__crypto_canary'),
+    ref('int_metrics__league'),
+    ref('int_metrics__momentum_hold'),
+    ref('int_metrics__near_cash'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}
