@@ -75,7 +75,7 @@ LIVING = """
     union all select case level_id when 'rrp' then 'rrp_usd_bn' else level_id end, 'US', period_end, level_usd_bn
     from marts.fct_liquidity_levels where known_until is null and level_id not like 'bank_reserves%'
     union all select metric_id, 'BTC', price_date, null
-    from marts.fct_crypto_prices_daily, (values ('btc_drawdown'), ('realised_vol_30d')) as metrics (metric_id)
+    from marts.fct_crypto_prices_daily, (values ('btc_drawdown'), ('realised_vol_30d'), ('bid_absence')) as metrics (metric_id)
     where known_until is null and asset = 'BTC'
     union all select metric_id, entity_id, period_end, value from (
         unpivot (
@@ -93,6 +93,8 @@ LIVING = """
             from marts.fct_ai_funding_quarterly where known_until is null)
         on columns(* exclude (ticker, period_end)) into name metric_id value value
     ) as funding (entity_id, period_end, metric_id, value)
+    union all select 'intraday_drawdown', asset, price_date, intraday_drawdown_ratio
+    from marts.fct_crypto_canary_daily where known_until is null
 """
 
 
