@@ -40,9 +40,10 @@ test: check  ## All tests: what `make check` runs, then the slow ones (real sche
 drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py
 
-bench: setup-dev  ## Measure: landing against DuckDB's own reads, a bulk download's memory, parsing of the DAG folder
+bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer
 	@$(BIN)/python benchmarks/landing.py --bulk
 	@$(BIN)/python benchmarks/dag_parsing.py
+	@$(BIN)/python -m benchmarks.metrics
 
 generate: setup-dev  ## Write what derives from the contracts: dbt sources, doc blocks, catalogue
 	@$(BIN)/drypowder generate

@@ -12,6 +12,7 @@ SOURCE, H41 = find("board", "h41")
 _, H15 = find("board", "h15")
 _, H10 = find("board", "h10")
 _, H8 = find("board", "h8")
+_, PRATES = find("board", "prates")
 _, EXCESS_BOND_PREMIUM = find("board", "excess_bond_premium")
 
 
@@ -224,6 +225,49 @@ SUITES = [
             because="2026-11-24: the week of 2020-03-25 added some 4 %; no other is known to come near.",
         ),
         _no_period_of_the_future(366, "2026-11-24: a mean of the year we are in is dated by the year's end."),
+    ),
+    suite(
+        PRATES,
+        SOURCE,
+        _series_present(("RESBM_N.D",), "2026-11-25: SOFR is measured against the rate on reserve balances."),
+        no_rows(
+            "policy_rates_of_a_possible_size",
+            "A rate paid on reserves lies between 0 and 10 percent.",
+            """
+            select series_name, period_end, value, unit_multiplier
+            from {batch}
+            where value not between 0 and 10 or unit_multiplier <> 1
+            """,
+            severity="critical",
+            because="2026-11-25: 0.10 (2020) to 5.40 (2023) since October 2008; basis points or a ratio's factor fail.",
+        ),
+        no_rows(
+            "policy_rate_moves_slowly",
+            "A rate paid on reserves moves by less than one and a quarter percentage points in a day.",
+            """
+            select _fetch_id, series_name, period_end, value - lag(value) over days as change_pct
+            from {batch}
+            where value is not null
+            window days as (partition by _fetch_id, series_name order by period_end)
+            qualify abs(change_pct) >= 1.25
+            """,
+            severity="warning",
+            because="2026-11-25: one point on 2020-03-16 is the largest move known.",
+        ),
+        no_rows(
+            "no_day_missing",
+            "No day is missing from the rate on reserve balances between the first and the last.",
+            """
+            select _fetch_id, period_end, period_end - lag(period_end) over days as gap_days
+            from {batch}
+            where series_name = 'RESBM_N.D'
+            window days as (partition by _fetch_id order by period_end)
+            qualify gap_days <> 1
+            """,
+            severity="warning",
+            because="2026-11-25: others found one figure for every day of the week.",
+        ),
+        _no_period_of_the_future(5, "2026-11-25: a Friday before a holiday has the rate of the Tuesday after it."),
     ),
     suite(
         EXCESS_BOND_PREMIUM,

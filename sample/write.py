@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from xml.sax.saxutils import escape, quoteattr
 
-from warehouse.contract import Response, Table
+from warehouse.contract import Partition, Response, Table
 from warehouse.errors import SourceUnavailable
 from warehouse.recording import INDEX, Recorded, canonical_url
-from warehouse.sources import board, defillama, fiscaldata, nyfed, ofr, sec, tic
+from warehouse.sources import bea, board, chicagofed, defillama, fiscaldata, nyfed, ofr, sec, tic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -153,13 +153,14 @@ GATHERED = {
     "cash": "2025-07-15",
     "debt": "2025-04-02",
     "filings": "2026-03-05",
+    "gdp": "2024-11-03",
 }
 """Day each was gathered, where it is not known the first on which all of it was published."""
 
 NOW = datetime.fromisoformat(f"{max(*GATHERED.values(), *(day for _, _, day in COMPANIES.values()))}T12:00:00+00:00")
 """Instant of the newest answer, which is the clock of whoever runs on the sample: it decides what is asked for."""
 
-BOARD_SERIES = {
+BOARD_SERIES: dict[str, dict[str, tuple[str, str, str | None]]] = {
     "H41": {
         "WALCL": ("RESPPMA_N.WW", "Total assets (less eliminations from consolidation): Wednesday level", "L"),
         "WRESBAL": ("RESH4R_XAW_N.WW", "Reserve balances with Federal Reserve Banks: week average", "A"),
@@ -168,9 +169,17 @@ BOARD_SERIES = {
         "DGS10": ("RIFLGFCY10_N.B", "Market yield on U.S. Treasury securities at 10-year constant maturity", None),
         "DGS2": ("RIFLGFCY02_N.B", "Market yield on U.S. Treasury securities at 2-year constant maturity", None),
         "DGS3MO": ("RIFLGFCM03_N.B", "Market yield on U.S. Treasury securities at 3-month constant maturity", None),
+        "DFII10": (
+            "RIFLGFCY10_XII_N.B",
+            "Market yield on U.S. Treasury securities at 10-year constant maturity, inflation-indexed",
+            None,
+        ),
     },
 }
 """By release and FRED's name: the Board's name of the series, what it is, and kind of figure where one is stated."""
+
+DIFFERENCES = {"DFII10": ("DGS10", "T10YIE")}
+"""Series of which no copy is known, by the two of FRED's whose difference they are: T10YIE is DGS10 less DFII10."""
 
 BOARD_ATTRIBUTES = {
     "H41": {"CURRENCY": "USD", "FREQ": "19", "UNIT": "Currency", "UNIT_MULT": "1000000"},
@@ -223,12 +232,27 @@ def _request(table: Table, key: str) -> tuple[str, Mapping[str, str] | None]:
     def get(url: str, /, *, params: Mapping[str, str] | None = None, **_: object) -> Response:
         raise _Noted(url, params)
 
-    partition = next(p for p in table.partitions(NOW) if p.key == key)
     try:
-        list(partition.fetch(get))
+        list(_partition(table, key).fetch(get))
     except _Noted as noted:
         return noted.url, noted.params
     raise AssertionError(f"{table.name} {key} asks for nothing")
+
+
+def _requests(table: Table, key: str) -> list[tuple[str, Mapping[str, str] | None]]:
+    """Return the addresses and queries of a partition that reads none of its answers before the next request."""
+    asked: list[tuple[str, Mapping[str, str] | None]] = []
+
+    def get(url: str, /, *, params: Mapping[str, str] | None = None, **_: object) -> Response:
+        asked.append((url, params))
+        return Response(url=url, sha256="", fetched_at=NOW, origin="reconstructed")
+
+    list(_partition(table, key).fetch(get))
+    return asked
+
+
+def _partition(table: Table, key: str) -> Partition:
+    return next(p for p in table.partitions(NOW) if p.key == key)
 
 
 def write_company_facts(sample: Sample, recordings: Path) -> None:
@@ -423,6 +447,11 @@ def _sdmx(release: str, series: Mapping[str, tuple[str, str, str | None]], recor
 
 def _fred(name: str, recordings: Path) -> Iterator[tuple[str, str]]:
     """Yield the days and figures of a series of FRED's; the figure of a day without one is empty."""
+    if name in DIFFERENCES:
+        whole, part = (dict(_fred(of, recordings)) for of in DIFFERENCES[name])
+        for day in sorted(whole.keys() & part.keys()):
+            yield day, str(Decimal(whole[day]) - Decimal(part[day])) if whole[day] and part[day] else ""
+        return
     with (recordings / "liquidity" / f"fredgraph_{name}.csv").open(newline="", encoding="utf-8") as file:
         yield from ((row["observation_date"], row[name]) for row in csv.DictReader(file))
 
@@ -460,6 +489,42 @@ def write_reverse_repo(sample: Sample, recordings: Path) -> None:
         url, params = _request(nyfed.REVERSE_REPO, str(year))
         body = _json({"repo": {"operations": operations[::-1]}})
         sample.add(f"nyfed/reverse_repo_{year}.json.gz", url, body, GATHERED["fed"], params)
+
+
+def write_secured_rate(sample: Sample, recordings: Path) -> None:
+    """Write SOFR, a year an answer in the New York Fed's shape; one answer without rows stands for the other rates."""
+    years: dict[int, list[str]] = defaultdict(list)
+    for day, percent in _fred("SOFR", recordings):
+        if percent:
+            years[int(day[:4])].append(f'{{"effectiveDate":"{day}","type":"SOFR","percentRate":{Decimal(percent)}}}')
+    for year, rates in years.items():
+        for url, params in _requests(nyfed.REFERENCE_RATES, str(year)):
+            is_ours = "/secured/sofr/" in url
+            path = f"nyfed/sofr_{year}.json.gz" if is_ours else "nyfed/other_rates.json.gz"
+            body = f'{{"refRates":[{",".join(rates[::-1] if is_ours else [])}]}}\n'
+            sample.add(path, url, body, GATHERED["fed"], params)
+
+
+def write_financial_conditions(sample: Sample, recordings: Path) -> None:
+    """Write the Chicago Fed's index; its parts are not known and empty."""
+    names = [column.wire for column in chicagofed.NFCI.columns]
+    lines = [",".join(names)]
+    for day, index in _fred("NFCI", recordings):
+        year, month, day_of_month = day.split("-")
+        lines.append(",".join([f"{month}/{day_of_month}/{year}", index, *[""] * (len(names) - 2)]))
+    sample.add("chicagofed/nfci.csv.gz", chicagofed.URL, "\n".join(lines) + "\n", GATHERED["fed"])
+
+
+def write_output(sample: Sample, recordings: Path) -> None:
+    """Write gross domestic product as its newest recorded vintage has it, in millions with separators of thousands."""
+    (path,) = (recordings / "liquidity").glob("GDP_observations_all_vintages_*.json")
+    lines = [",".join(column.wire for column in bea.GDP.columns)]
+    for row in json.loads(path.read_bytes())["observations"]:
+        if row["realtime_end"] == "9999-12-31" and row["value"] != ".":
+            quarter = f"{row['date'][:4]}Q{(int(row['date'][5:7]) + 2) // 3}"
+            lines.append(f'A191RC,{quarter},"{int(Decimal(row["value"]) * 1000):,}"')
+    url, params = _request(bea.GDP, "all")
+    sample.add("bea/nipa_quarterly.txt.gz", url, "\n".join(lines) + "\n", GATHERED["gdp"], params)
 
 
 def write_treasury_accounts(sample: Sample, recordings: Path) -> None:
@@ -528,14 +593,34 @@ NOTES = {
         "all other series; codes of category and component; schema files",
     ),
     "board/h15": (
-        "Federal Reserve Board, H.15: Treasury yields, copied from FRED's download of DGS10, DGS2 and DGS3MO",
+        "Federal Reserve Board, H.15: Treasury yields from FRED's download of DGS10, DGS2, DGS3MO, T10YIE",
         "public domain (US government); cite the Board",
         "all other series; codes of instrument and maturity; schema files",
+    ),
+    "nyfed/other_rates": (
+        "nobody: stands for the reference rates other than SOFR",
+        "none needed",
+        "all: EFFR, OBFR, BGCR and TGCR, which are asked for together with SOFR",
+    ),
+    "nyfed/sofr": (
+        "Federal Reserve Bank of New York: SOFR, copied from FRED's download of it",
+        "New York Fed terms of use: attribution",
+        "percentiles and volumes; whether a rate was published again",
     ),
     "nyfed": (
         "Federal Reserve Bank of New York: overnight reverse repos, copied from FRED's download of RRPONTSYD",
         "New York Fed terms of use: attribution",
         "years before 2014; other terms; all but amounts (FRED's name and the day stand for the operation's number)",
+    ),
+    "chicagofed": (
+        "Federal Reserve Bank of Chicago: the National Financial Conditions Index, copied from FRED's download of NFCI",
+        "attribution (terms unverified)",
+        "the adjusted index and the subindexes",
+    ),
+    "bea": (
+        "Bureau of Economic Analysis: gross domestic product, copied from ALFRED's vintage of 2024-10-30",
+        "public domain (US government); cite the Bureau",
+        "all other series; quarters after 2024Q3; earlier vintages",
     ),
     "ofr": ("OFR Financial Stress Index", "public domain (US government)", "nothing; it ends in November 2024"),
     "tic": (
@@ -564,7 +649,7 @@ def write_readme(sample: Sample) -> None:
         "| file | source | URL | gathered | origin | licence | left out |",
         "|---|---|---|---|---|---|---|",
     ]
-    for entry in sample.entries:
+    for entry in {entry.body: entry for entry in sample.entries}.values():
         figures, licence, left_out = next(note for start, note in NOTES.items() if entry.body.startswith(start))
         lines.append(
             f"| {entry.body} | {figures} | {entry.url.split('?')[0]} | {entry.fetched_at:%Y-%m-%d} "
@@ -572,16 +657,24 @@ def write_readme(sample: Sample) -> None:
         )
     lines += [
         "",
-        "Figures of the Board and of the New York Fed are the agency's own; we know them from FRED's downloads of May",
-        "2026, and nothing of FRED's is here. Source: Board of Governors of the Federal Reserve System (US), H.4.1 and",
-        "H.15. Source: Federal Reserve Bank of New York, https://www.newyorkfed.org/markets; its content is subject to",
-        "the Terms of Use at newyorkfed.org.",
+        "Figures of the Board, of the New York and Chicago Feds and of the Bureau are the agency's own; we know",
+        "them from FRED's and ALFRED's downloads, and nothing of FRED's is here. Source: Board of Governors of the",
+        "Federal Reserve System (US), H.4.1 and H.15. Source: Federal Reserve Bank of New York,",
+        "https://www.newyorkfed.org/markets; its content is subject to the Terms of Use at newyorkfed.org. Source:",
+        "Federal Reserve Bank of Chicago, National Financial Conditions Index. Source: U.S. Bureau of Economic",
+        "Analysis, National Income and Product Accounts.",
         "",
-        "Left out whole: SOFR, since a year of reference rates is asked for with four other rates that are not known;",
-        "the Chicago Fed's index, of which only the headline is known and whose terms are not verified; two 13F",
-        "reports, since their filers are not followed; Binance and Bitstamp, since only closes are known for the days",
-        "of the sample, and no open, high or low is invented. CoreWeave is absent because none of its known facts is",
-        "exactly as filed; of Oracle and Sandisk there are a few.",
+        "Not copied but computed: the inflation-indexed ten-year yield of H.15 (RIFLGFCY10_XII_N.B, FRED's DFII10)",
+        "is DGS10 less T10YIE. That is how FRED defines T10YIE, and both have two decimals, so no digit is lost;",
+        "since June 2019 FRED takes the two yields from the Treasury, whose figures H.15 publishes again, and no",
+        "file of H.15 was at hand to compare with.",
+        "",
+        "`nyfed/other_rates.json.gz` has no rows: a year of reference rates is asked for rate by rate, and of the",
+        "other four nothing is known. It does not say that they were not published.",
+        "",
+        "Left out whole: two 13F reports, since their filers are not followed; Binance and Bitstamp, since only",
+        "closes are known for the days of the sample, and no open, high or low is invented. CoreWeave is absent",
+        "because none of its known facts is exactly as filed; of Oracle and Sandisk there are a few.",
         "",
     ]
     (SAMPLE / "README.md").write_text("\n".join(lines), encoding="utf-8")
@@ -594,6 +687,9 @@ WRITERS = (
     write_treasury_accounts,
     write_board_releases,
     write_reverse_repo,
+    write_secured_rate,
+    write_financial_conditions,
+    write_output,
     write_stress_index,
     write_foreign_holders,
     write_coin_prices,
@@ -611,7 +707,7 @@ def main() -> None:
         write(sample, recordings)
     (SAMPLE / INDEX).write_text("".join(f"{e.as_json()}\n" for e in sample.entries), encoding="utf-8")
     write_readme(sample)
-    size = sum((SAMPLE / entry.body).stat().st_size for entry in sample.entries)
+    size = sum((SAMPLE / body).stat().st_size for body in {entry.body for entry in sample.entries})
     print(f"{len(sample.entries)} responses, {size / 1e6:.2f} MB compressed, in {SAMPLE}")
 
 

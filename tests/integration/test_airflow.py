@@ -24,12 +24,15 @@ from warehouse.sources import tables
 pytestmark = pytest.mark.slow
 
 LANDED = {
+    "bea__gdp",
     "board__h15",
     "board__h41",
+    "chicagofed__nfci",
     "defillama__coin_prices",
     "fiscaldata__auctions",
     "fiscaldata__debt_to_penny",
     "fiscaldata__operating_cash_balance",
+    "nyfed__reference_rates",
     "nyfed__reverse_repo",
     "ofr__financial_stress",
     "sec__company_facts",

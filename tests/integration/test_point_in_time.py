@@ -51,6 +51,16 @@ LIVING = """
     on capex.ticker = ocf.ticker and ocf.concept = 'ocf' and abs(capex.period_end - ocf.period_end) <= 10
     where capex.concept = 'capex'
     union all select concept || '_ttm', 'ai_core', period_end, null from groups
+    union all
+    select 'capex_q_yoy', now.ticker, now.period_end, now.value_usd::double / before.value_usd::double - 1
+    from flows as now join flows as before
+    on now.ticker = before.ticker and before.concept = 'capex' and now.period_end - before.period_end between 355 and 375
+    where now.concept = 'capex'
+    union all select 'capex_cal_q', ticker, quarter_end, capex_usd_bn
+    from marts.fct_ai_funding_calendar_quarterly where known_until is null
+    union all select metric_id, 'ai_core', period_end, null
+    from groups, (values ('capex_cal_q'), ('capex_to_revenue'), ('funding_gap_capex_only')) as metrics (metric_id)
+    where concept = 'capex'
     union all select 'capex_to_ocf', 'ai_core', period_end, null from groups where concept = 'capex'
     union all
     select 'gross_issuance', 'US', last_day(issue_date), sum(total_accepted_usd)::double / 1e9
@@ -65,8 +75,26 @@ LIVING = """
     union all select case level_id when 'rrp' then 'rrp_usd_bn' else level_id end, 'US', period_end, level_usd_bn
     from marts.fct_liquidity_levels where known_until is null and level_id not like 'bank_reserves%'
     union all select metric_id, 'BTC', price_date, null
-    from marts.fct_crypto_prices_daily, (values ('btc_drawdown'), ('realised_vol_30d')) as metrics (metric_id)
+    from marts.fct_crypto_prices_daily, (values ('btc_drawdown'), ('realised_vol_30d'), ('bid_absence')) as metrics (metric_id)
     where known_until is null and asset = 'BTC'
+    union all select metric_id, entity_id, period_end, value from (
+        unpivot (
+            select ticker, period_end, capex_with_leases_ttm_usd_bn as capex_with_leases_ttm,
+                funding_gap_ttm_usd_bn as funding_gap, funding_gap_capex_only_ttm_usd_bn as funding_gap_capex_only,
+                net_debt_ttm_usd_bn as net_debt_ttm, external_funding_ttm_usd_bn as external_funding,
+                net_debt_ttm_usd_bn + net_equity_ttm_usd_bn as external_funding_net,
+                capex_ttm_usd_bn / revenue_ttm_usd_bn as capex_to_revenue,
+                least(greatest(net_debt_ttm_usd_bn / capex_ttm_usd_bn, -1), 2) as net_debt_issuance_share,
+                external_funding_ttm_usd_bn / capex_ttm_usd_bn as ai_external_funding_share,
+                greatest(securities_sold_ttm_usd_bn - securities_bought_ttm_usd_bn, 0) / capex_ttm_usd_bn
+                    as securities_sale_funding_share,
+                greatest(securities_sales_only_ttm_usd_bn, 0) / capex_ttm_usd_bn as securities_sale_only_funding_share,
+                greatest(-cash_ms_change_ttm_usd_bn, 0) / capex_ttm_usd_bn as cash_burn_share
+            from marts.fct_ai_funding_quarterly where known_until is null)
+        on columns(* exclude (ticker, period_end)) into name metric_id value value
+    ) as funding (entity_id, period_end, metric_id, value)
+    union all select 'intraday_drawdown', asset, price_date, intraday_drawdown_ratio
+    from marts.fct_crypto_canary_daily where known_until is null
 """
 
 
@@ -220,17 +248,18 @@ def test_what_becomes_known_later_changes_nothing_said_of_then_and_leaves_nothin
             assert said
             assert after.execute(AS_OF, [then]).fetchall() == said
         twice = after.execute(
-            "select metric_id, entity_type, entity_id, period_end, known_at from metrics.metric_observations "
-            "group by all having count(*) > 1"
+            "select metric_id, entity_type, entity_id, grain, period_end, parameter_set, known_at "
+            "from metrics.metric_observations group by all having count(*) > 1"
         ).fetchall()
         observed = after.execute(
             "select metric_id, entity_id, period_end, value from metrics.metric_observations "
-            "where known_until is null and value is not null"
+            "where known_until is null and value is not null and not starts_with(metric_id, 'capex_guidance')"
         ).fetchall()
         stale = after.execute(
             f"""with living as ({LIVING})
             select metric_id, entity_id, period_end, value from metrics.metric_observations as observed
-            where known_until is null and value is not null and not exists (
+            where known_until is null and value is not null and parameter_set = 'default'
+            and not starts_with(metric_id, 'capex_guidance') and not exists (
                 select 1 from living
                 where living.metric_id = observed.metric_id and living.entity_id = observed.entity_id
                 and living.period_end = observed.period_end
@@ -244,7 +273,8 @@ def test_what_becomes_known_later_changes_nothing_said_of_then_and_leaves_nothin
 def test_no_observation_is_known_before_it_could_be(built):
     with connect(built.home) as connection:
         early = connection.execute(
-            "select count(*), count(*) filter (known_at::date < period_end) from metrics.metric_observations"
+            "select count(*), count(*) filter (known_at::date < period_end) from metrics.metric_observations "
+            "where not starts_with(metric_id, 'capex_guidance')"
         ).fetchone()
         overlapping = connection.execute(
             """select count(*) from (select *, lead(known_at) over (

@@ -345,7 +345,7 @@ def test_a_period_can_be_announced_before_it_ends(seeded):
 
 
 def test_a_schedule_that_there_is_not_is_named():
-    with pytest.raises(ConfigurationError, match="one of bis_gli, imf_cofer, tic; got 'tick'"):
+    with pytest.raises(ConfigurationError, match="one of bea_gdp, bis_gli, imf_cofer, tic; got 'tick'"):
         calendar.last_due(cadence("month", schedule="tick"), at("2026-11-24 12:00"))
 
 

@@ -374,6 +374,49 @@ H8 = Table(
 )
 
 
+# The business day that a day is, or else the next one.
+_ON_BUSINESS_DAY = "after_business_days(period_end - 1, 1)"
+
+PRATES = Table(
+    name="prates",
+    description="Policy Rates: one rate that the Federal Reserve pays on reserve balances, of every day of the week. "
+    "RESBM_N.D is the rate on reserve balances (FRED's IORB) since 2021-07-29; before it there were one on excess "
+    "balances (RESBME_N.D, FRED's IOER) and one on required ones (RESBMS_N.D), since 2008-10-09.",
+    grain=_GRAIN,
+    columns=_columns(
+        _dimension("rate_kind_code", "INT_RATES_PAID", "Which rate, as the publisher's code. Such as IOR."),
+    ),
+    cadence=Cadence(
+        cron="45 16 * * 1-5",
+        stale_after_days=6,
+        due=Due(
+            every="business_day",
+            at="00:00",
+            not_due="A business day's rate is published at 16:30 on the business day before it.",
+        ),
+    ),
+    licence=_licence("Policy Rates", "monetarypolicy/reserve-balances.htm"),
+    known_at=KnownAt(
+        # The announcement: "Effective February 23, 2017, [...] on each business day [...] for the next business day".
+        sql=_known(
+            f"case when period_end > date '2017-02-23' then new_york({_ON_BUSINESS_DAY}, time '00:00') "
+            f"else {_next_business_day('period_end', '16:30')} end"
+        ),
+        pit_quality="case when period_end > date '2017-02-23' then 'dated' else 'lagged' end",
+        description="Start of the day, or of the next business day where it is none, New York: the rate of a business "
+        "day is published at 16:30 on the one before. Until February 2017, when that began, 16:30 on the business day "
+        "after. When fetched, if that was earlier.",
+    ),
+    partitions=partial(_partitions, "PRATES"),
+    extract=extract,
+    about=(_PERIOD_START, "period_end"),
+    estimate=Estimate(requests=1, rows=11_500, megabytes=0.1),
+    proven="documented",
+    new_fields="add",
+    rules=_RULES,
+)
+
+
 # ---------------------------------------------------------------------------------------------- excess bond premium
 
 
@@ -471,6 +514,6 @@ SOURCE = Source(
     code="board",
     title="Board of Governors of the Federal Reserve System",
     homepage="https://www.federalreserve.gov/datadownload/",
-    tables=(H41, H15, H10, H8, EXCESS_BOND_PREMIUM),
+    tables=(H41, H15, H10, H8, PRATES, EXCESS_BOND_PREMIUM),
     requests_per_second=0.5,
 )

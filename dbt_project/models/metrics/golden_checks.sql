@@ -5,6 +5,7 @@ with expected as (
     select
         null::varchar as metric_id,
         null::varchar as entity_id,
+        null::varchar as grain,
         null::date as period_end,
         null::varchar as as_of,
         null::timestamptz as as_of_instant,
@@ -16,7 +17,7 @@ with expected as (
     {%- for golden in (metric.config.meta or metric.meta).golden %}
     union all
     select
-        '{{ metric.name }}', '{{ golden.entity }}',
+        '{{ metric.name }}', '{{ golden.entity }}', {{ "'" ~ golden.grain ~ "'" if golden.grain else 'null' }},
         {{ "date '" ~ golden.period_end ~ "'" if golden.period_end else 'null' }},
         {{ "'" ~ golden.as_of ~ "'" if golden.as_of else 'null' }},
         {{ end_of_day_in_new_york("date '" ~ golden.as_of ~ "'") if golden.as_of else 'null' }},
@@ -52,6 +53,7 @@ observed as (  -- without a period the newest with a value is meant
         on
             expected.metric_id = observations.metric_id
             and expected.entity_id = observations.entity_id
+            and (expected.grain is null or expected.grain = observations.grain)
             and (expected.period_end is null or expected.period_end = observations.period_end)
             and observations.value is not null
             and (expected.as_of_instant is null or observations.known_at <= expected.as_of_instant)

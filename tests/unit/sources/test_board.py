@@ -69,7 +69,7 @@ def test_an_observation_carries_the_attributes_of_its_series(answer, release):
     }
 
 
-@pytest.mark.parametrize(("name", "count"), [("h41", 18), ("h15", 7), ("h10", 9), ("h8", 5)])
+@pytest.mark.parametrize(("name", "count"), [("h41", 18), ("h15", 7), ("h10", 9), ("h8", 5), ("prates", 10)])
 def test_every_series_of_a_release_lands_in_the_columns_of_its_contract(land_bodies, release, name, count):
     rows, quarantined = land_bodies("board", name, {ZIP_URL: release(name)})
     assert (len(rows), quarantined) == (count, [])
@@ -122,6 +122,15 @@ def test_the_series_that_are_moodys_are_read_past(answer, release):
     names = {r["SERIES_NAME"] for r in rows_of(answer, board.H15, release("h15"))}
     assert names == {"RIFLGFCY10_N.B", "RIFLGFCY10_N.WF", "RIFLGFCY10_N.M", "RIFSPFF_N.D"}
     assert b"RIMLPAAAR_N.B" in zipfile.ZipFile(io.BytesIO(release("h15"))).read("H15_data.xml")
+
+
+def test_a_policy_rate_lands_for_every_day_of_the_week_and_for_tomorrow(land_bodies, release):
+    rows = by_key(land_bodies("board", "prates", {ZIP_URL: release("prates")})[0])
+    reserves = {day: row["value"] for (series, day), row in rows.items() if series == "RESBM_N.D"}
+    assert reserves == {"2021-07-29": 0.15, **dict.fromkeys([f"2026-07-{day}" for day in (10, 11, 12, 13)], 3.65)}
+    ended = rows["RESBME_N.D", "2021-07-29"]
+    assert (ended["value"], ended["obs_status"], ended["rate_kind_code"]) == (None, "ND", "IOR")
+    assert ended["series_description"] == "Interest rate on excess reserves (IOER rate), Last Changed 06-17-2021"
 
 
 def test_a_dimension_that_no_contract_knows_is_added(land_bodies, fixture):
@@ -246,6 +255,12 @@ def known():
         ("h10", "2022-01-31", "129", "2022-02-01 16:15"),
         ("h8", "2022-02-09", "19", "2022-02-18 16:15"),
         ("h8", "2022-01-31", "129", "2022-02-11 16:15"),  # with the Wednesday of 2022-02-02
+        ("prates", "2026-07-13", "8", "2026-07-13 00:00"),  # published on the Friday before
+        ("prates", "2026-07-11", "8", "2026-07-13 00:00"),  # Saturday
+        ("prates", "2025-11-27", "8", "2025-11-28 00:00"),  # Thanksgiving
+        ("prates", "2017-02-24", "8", "2017-02-24 00:00"),
+        ("prates", "2017-02-23", "8", "2017-02-24 16:30"),  # before rates were published in advance
+        ("prates", "2008-10-09", "8", "2008-10-10 16:30"),
     ],
 )
 def test_a_release_is_known_when_it_comes_out(known, name, period_end, frequency, when):
@@ -255,6 +270,12 @@ def test_a_release_is_known_when_it_comes_out(known, name, period_end, frequency
 def test_what_was_seen_before_its_rule_was_known_when_it_was_seen(known):
     got = known(board.H10, fetched_at="2026-11-24 12:00:00", period_end="2026-11-30", frequency_code="129")
     assert got == ("2026-11-24 12:00", "dated")  # the mean of a month that is not over
+
+
+def test_a_policy_rate_that_is_seen_the_day_before_was_known_then(known):
+    got = known(board.PRATES, fetched_at="2026-07-10 16:45:00", period_end="2026-07-13", frequency_code="8")
+    assert got == ("2026-07-10 16:45", "dated")
+    assert known(board.PRATES, period_end="2008-10-09", frequency_code="8")[1] == "lagged"
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,15 @@ def landed_rows(path) -> list[dict]:
 def test_every_response_of_the_sample_is_asked_for_once_and_read(landed, answers):
     assert answers.given == Counter(entry.body for entry in answers.recording.entries)
     assert {name: len(rows) for name, rows in landed.items()} == {
-        "board.h15": 41_507,
+        "bea.gdp": 311,
+        "board.h15": 47_609,
         "board.h41": 2_446,
+        "chicagofed.nfci": 2_889,
         "defillama.coin_prices": 327,
         "fiscaldata.auctions": 5_982,
         "fiscaldata.debt_to_penny": 61,
         "fiscaldata.operating_cash_balance": 20,
+        "nyfed.reference_rates": 2_033,
         "nyfed.reverse_repo": 3_089,
         "ofr.financial_stress": 6_292,
         "sec.company_facts": 14_848,
@@ -103,6 +106,8 @@ def test_every_response_says_that_it_is_reconstructed_and_was_gathered_after_its
         ("h41", "period_end", "board.h41"),
         ("h15", "period_end", "board.h15"),
         ("reverse_repo_2026", "operation_date", "nyfed.reverse_repo"),
+        ("sofr_2026", "effective_date", "nyfed.reference_rates"),
+        ("nfci", "week_end", "chicagofed.nfci"),
         ("fsi", "observation_date", "ofr.financial_stress"),
         ("mfhhis01", "month_end", "tic.major_foreign_holders"),
         ("submissions_NVDA", "filed_date", "sec.submissions"),
@@ -169,9 +174,31 @@ def test_the_fed_and_the_treasury_say_in_their_own_units_what_is_known_of_them(l
 def test_a_day_without_a_rate_is_a_day_without_a_value(landed):
     statuses = Counter((r["obs_status"], r["value"] is None) for r in landed["board.h15"])
     assert set(statuses) == {("A", False), ("ND", True)}
-    assert statuses["ND", True] == 1_752
+    assert statuses["ND", True] == 1_752 + 250
     days = [r["period_end"] for r in landed["board.h15"] if r["series_name"] == "RIFLGFCY10_N.B"]
     assert max(b - a for a, b in pairwise(days)) == timedelta(days=3)
+
+
+def test_the_inflation_indexed_yield_is_the_difference_that_fred_defines(landed):
+    real = {str(r["period_end"]): r["value"] for r in landed["board.h15"] if r["series_name"] == "RIFLGFCY10_XII_N.B"}
+    # As H.15 had them: the first day, the lowest, the highest after 2009.
+    assert (real["2003-01-02"], real["2021-08-03"], real["2023-10-25"]) == (2.43, -1.19, 2.52)
+    assert min(value for value in real.values() if value is not None) == -1.19
+    assert {len(str(value).partition(".")[2]) for value in real.values() if value is not None} <= {1, 2}
+    assert real["2026-05-22"] == 2.16
+
+
+def test_a_rate_an_index_and_output_say_only_what_is_known(landed):
+    rates = landed["nyfed.reference_rates"]
+    assert {r["rate_type"] for r in rates} == {"SOFR"}
+    said = {name for row in rates for name, value in row.items() if value is not None}
+    assert said == {"rate_type", "effective_date", "rate_pct"}
+    assert {str(r["effective_date"]): float(r["rate_pct"]) for r in rates}["2024-06-06"] == 5.33  # the wire's own
+    index = landed["chicagofed.nfci"]
+    assert {name for row in index for name, value in row.items() if value is not None} == {"week_end", "nfci"}
+    assert max(index, key=lambda r: r["week_end"])["nfci"] == -0.523
+    output = {r["period"]: int(r["value_usd_mn"]) for r in landed["bea.gdp"]}
+    assert (output["1947Q1"], max(output), output["2024Q3"]) == (243_164, "2024Q3", 29_349_924)
 
 
 def test_nothing_is_said_of_an_operation_but_what_is_known(landed):
@@ -193,7 +220,7 @@ def test_a_zip_of_the_sample_carries_no_time_of_its_making():
 def test_the_sample_is_small_and_its_readme_names_every_file():
     readme = (SAMPLE / "README.md").read_text()
     bodies = [json.loads(line)["body"] for line in (SAMPLE / "index.jsonl").read_text().splitlines()]
-    assert len(bodies) == 53
+    assert len(set(bodies)) == 65
     assert {str(f.relative_to(SAMPLE)) for f in SAMPLE.glob("*/*")} == set(bodies)
     assert all(f"| {body} |" in readme for body in bodies)
-    assert sum((SAMPLE / body).stat().st_size for body in bodies) < 8_000_000
+    assert sum((SAMPLE / body).stat().st_size for body in set(bodies)) < 8_000_000

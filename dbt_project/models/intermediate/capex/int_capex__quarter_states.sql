@@ -292,7 +292,6 @@ with_rest_of_previous_year as (
             and with_direct.concept = rests.concept
             and with_direct.previous_tag = rests.tag
             and with_direct.previous_fiscal_year_start = rests.fiscal_year_start
-            and with_direct.quarters < 4
             and with_direct.quarters = rests.quarters_before
             and rests.quarters = 4
             and with_direct.known_at >= rests.known_at

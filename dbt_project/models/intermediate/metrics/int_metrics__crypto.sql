@@ -1,122 +1,127 @@
-with closes as (
+with prices as (
 
     select
+        asset,
         price_date,
+        venue,
+        high_usd::double as high_usd,
+        low_usd::double as low_usd,
         close_usd::double as close_usd,
+        volume_coins,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', 'origin') }} as origin_rank,
         source_url,
         known_at,
-        known_until
+        known_until,
+        coalesce(known_until, timestamptz '9999-12-31 00:00:00+00') as known_before  -- an OR would forbid a hash join
     from {{ ref('fct_crypto_prices_daily') }}
-    where asset = 'BTC'
 
 ),
 
 days as (
 
     select
+        asset,
         price_date,
         min(known_at) as first_known_at
-    from closes
-    group by price_date
+    from prices
+    group by asset, price_date
 
 ),
 
 changes as (
 
     select
+        asset,
         price_date,
         known_at as changed_at
-    from closes
+    from prices
     union
     select
+        asset,
         price_date,
         known_until as changed_at
-    from closes
+    from prices
     where known_until is not null
 
 ),
 
-instants as (  -- a day is judged when its close changes, and again when that of an earlier day changes afterwards
+offsets as (  -- joined by equality, so that a window costs its length and not the history's
+
+    select {{ days_between("date '2000-01-01'", 'date_day') }} as days_apart
+    from ({{ days_from('2000-01-01', '2000-01-31') }}) as january
+
+),
+
+reached as (  -- grouped before it is joined: joined at once, each day would meet every other
 
     select
-        price_date,
-        changed_at as known_at,
-        price_date as changed_date
+        changes.asset,
+        {{ add_days('changes.price_date', 'offsets.days_apart') }} as price_date,
+        changes.changed_at,
+        min(offsets.days_apart) as days_apart
     from changes
-    union all
+    cross join offsets
+    group by changes.asset, {{ add_days('changes.price_date', 'offsets.days_apart') }}, changes.changed_at
+
+),
+
+instants as (  -- a day is judged when its close changes, and again when one of the thirty days before changes afterwards
+
     select
+        days.asset,
         days.price_date,
-        changes.changed_at as known_at,
-        changes.price_date as changed_date
-    from days
-    inner join changes
+        reached.changed_at as known_at
+    from reached
+    inner join days
         on
-            days.price_date > changes.price_date
-            and days.first_known_at < changes.changed_at
+            reached.asset = days.asset
+            and reached.price_date = days.price_date
+    where reached.days_apart = 0 or days.first_known_at < reached.changed_at
 
 ),
 
-drawdown_instants as (
-
-    select distinct
-        price_date,
-        known_at
-    from instants
-
-),
-
-drawdowns as (  -- once all closes up to a day are withdrawn, so is its last state
+window_days as (
 
     select
+        instants.asset,
         instants.price_date,
         instants.known_at,
-        max(case when closes.price_date = instants.price_date then closes.close_usd end) as close_usd,
-        max(closes.close_usd) as peak_usd,
-        min(closes.price_date) as first_date,
-        max(closes.pit_rank) as pit_rank,
-        max(closes.origin_rank) as origin_rank,
-        max(case when closes.price_date = instants.price_date then closes.source_url end) as source_url,
-        lead(instants.known_at) over (partition by instants.price_date order by instants.known_at) as withdrawn_at
-    from drawdown_instants as instants
-    left join closes
-        on
-            instants.price_date >= closes.price_date
-            and {{ known_then('closes', 'instants.known_at') }}
-    group by instants.price_date, instants.known_at
-    qualify min(closes.price_date) is not null
-
-),
-
-volatility_instants as (
-
-    select distinct
-        price_date,
-        known_at
+        offsets.days_apart,
+        {{ add_days('instants.price_date', '-offsets.days_apart') }} as window_date
     from instants
-    where {{ days_between('changed_date', 'price_date') }} <= 30
+    cross join offsets
 
 ),
 
-window_closes as (
+window_prices as (
 
     select
-        instants.price_date,
-        instants.known_at,
-        closes.price_date as close_date,
-        closes.close_usd,
-        closes.pit_rank,
-        closes.origin_rank,
-        closes.source_url,
-        lag(closes.price_date) over by_day as previous_date,
-        lag(closes.close_usd) over by_day as previous_close_usd
-    from volatility_instants as instants
-    left join closes
+        window_days.*,
+        prices.venue,
+        prices.high_usd,
+        prices.low_usd,
+        prices.close_usd,
+        prices.volume_coins,
+        prices.pit_rank,
+        prices.origin_rank,
+        prices.source_url,
+        lag(prices.close_usd) over by_day as previous_close_usd,
+        max(case when window_days.days_apart = 0 then prices.venue end) over (
+            partition by window_days.asset, window_days.price_date, window_days.known_at
+        ) as last_venue
+    from window_days
+    left join prices
         on
-            closes.price_date between {{ add_days('instants.price_date', -30) }} and instants.price_date
-            and {{ known_then('closes', 'instants.known_at') }}
-    window by_day as (partition by instants.price_date, instants.known_at order by closes.price_date)
+            window_days.asset = prices.asset
+            and window_days.window_date = prices.price_date
+            and prices.known_at <= window_days.known_at
+            and prices.known_before > window_days.known_at
+    window
+        by_day as (
+            partition by window_days.asset, window_days.price_date, window_days.known_at
+            order by window_days.window_date
+        )
 
 ),
 
@@ -124,25 +129,30 @@ returns as (  -- decimals, whose sums do not depend on the order of the rows
 
     select
         *,
-        ln(close_usd / previous_close_usd)::decimal(20, 15) as log_return
-    from window_closes
+        ln(close_usd / previous_close_usd)::decimal(20, 15) as log_return,
+        coalesce(days_apart < 20 and venue = last_venue and low_usd <= high_usd and volume_coins is not null, false)
+            as has_bar
+    from window_prices
 
 ),
 
-return_sums as (
+sums as (
 
     select
+        asset,
         price_date,
         known_at,
-        count(case when {{ days_between('previous_date', 'close_date') }} = 1 then 1 end) as return_count,
+        count(log_return) as return_count,
         sum(log_return)::double as return_sum,
         sum((log_return::double * log_return::double)::decimal(28, 20))::double as square_sum,
+        count(case when has_bar then 1 end) as bar_count,
+        percentile_cont(0.5) within group (order by case when has_bar then volume_coins end) as median_volume_coins,
         max(pit_rank) as pit_rank,
         max(origin_rank) as origin_rank,
-        max(case when close_date = price_date then source_url end) as source_url,
-        lead(known_at) over (partition by price_date order by known_at) as withdrawn_at
+        max(case when days_apart = 0 then source_url end) as source_url,
+        lead(known_at) over (partition by asset, price_date order by known_at) as withdrawn_at
     from returns
-    group by price_date, known_at
+    group by asset, price_date, known_at
     qualify max(pit_rank) is not null
 
 ),
@@ -155,7 +165,53 @@ volatilities as (
             when return_count = 30
                 then sqrt(greatest(square_sum - return_sum * return_sum / return_count, 0) / (return_count - 1))
         end as daily_sd
-    from return_sums
+    from sums
+
+),
+
+absent_days as (  -- sold into the close on much volume: nobody bid
+
+    select
+        sums.asset,
+        sums.price_date,
+        sums.known_at,
+        count(
+            case
+                when
+                    returns.has_bar
+                    and returns.low_usd < returns.high_usd
+                    and returns.close_usd <= returns.low_usd + 0.25 * (returns.high_usd - returns.low_usd)
+                    and returns.volume_coins > sums.median_volume_coins
+                    then 1
+            end
+        ) as absent_count
+    from sums
+    inner join returns
+        on
+            sums.asset = returns.asset
+            and sums.price_date = returns.price_date
+            and sums.known_at = returns.known_at
+    group by sums.asset, sums.price_date, sums.known_at
+
+),
+
+absences as (
+
+    select
+        sums.*,
+        absent_days.absent_count
+    from sums
+    inner join absent_days
+        on
+            sums.asset = absent_days.asset
+            and sums.price_date = absent_days.price_date
+            and sums.known_at = absent_days.known_at
+
+),
+
+drawdowns as (
+
+    select * from {{ ref('int_crypto__drawdowns') }}
 
 ),
 
@@ -163,13 +219,35 @@ measured as (
 
     select
         'btc_drawdown' as metric_id,
+        asset,
         first_date as period_start,
         price_date as period_end,
-        close_usd / peak_usd - 1 as value,
+        close_usd / peak_close_usd - 1 as value,
         close_usd as numerator,
-        case when close_usd is not null then peak_usd end as denominator,
+        case when close_usd is not null then peak_close_usd end as denominator,
         case when close_usd is null then 0.0 else 1.0 end as coverage,
         case when close_usd is null then 'withdrawn' end as null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        known_at,
+        withdrawn_at
+    from drawdowns
+    where asset = 'BTC'
+    union all
+    select
+        'intraday_drawdown' as metric_id,
+        asset,
+        first_date as period_start,
+        price_date as period_end,
+        low_usd / peak_high_usd - 1 as value,
+        low_usd as numerator,
+        case when low_usd is not null then peak_high_usd end as denominator,
+        case when close_usd is null then 0.0 else range_days / known_days::double end as coverage,
+        case
+            when close_usd is null then 'withdrawn'
+            when low_usd is null then 'missing_input: low'
+        end as null_reason,
         pit_rank,
         origin_rank,
         source_url,
@@ -179,6 +257,7 @@ measured as (
     union all
     select
         'realised_vol_30d' as metric_id,
+        asset,
         {{ add_days('price_date', -29) }} as period_start,
         price_date as period_end,
         daily_sd * sqrt(365) as value,
@@ -192,6 +271,23 @@ measured as (
         known_at,
         withdrawn_at
     from volatilities
+    union all
+    select
+        'bid_absence' as metric_id,
+        asset,
+        {{ add_days('price_date', -19) }} as period_start,
+        price_date as period_end,
+        case when bar_count = 20 then absent_count / 20.0 end as value,
+        case when bar_count = 20 then absent_count end as numerator,
+        case when bar_count = 20 then 20 end as denominator,
+        bar_count / 20.0 as coverage,
+        case when bar_count < 20 then 'missing_bars: ' || bar_count || ' of 20 with volume' end as null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        known_at,
+        withdrawn_at
+    from absences
 
 ),
 
@@ -200,14 +296,14 @@ observations as (
     select
         metric_id,
         'asset' as entity_type,
-        'BTC' as entity_id,
+        asset as entity_id,
         'day' as grain,
         period_start,
         period_end,
-        value,
-        numerator,
-        denominator,
-        coverage,
+        value::double as value,
+        numerator::double as numerator,
+        denominator::double as denominator,
+        coverage::double as coverage,
         null_reason,
         pit_rank,
         origin_rank,

@@ -14,6 +14,10 @@
     ref('int_metrics__liquidity'),
     ref('int_metrics__dry_powder'),
     ref('int_metrics__capital_balance'),
+    ref('int_metrics__crypto_canary'),
+    ref('int_metrics__league'),
+    ref('int_metrics__momentum_hold'),
+    ref('int_metrics__near_cash'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}

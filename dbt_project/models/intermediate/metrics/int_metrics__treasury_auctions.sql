@@ -35,10 +35,10 @@ measures as (
         known_until
     from auctions
     where bid_to_cover_ratio is not null
-    {%- for buyer in ['dealer', 'direct', 'indirect'] %}
+    {%- for metric, buyer in {'dealer_share': 'dealer', 'direct_share': 'direct', 'indirect_share': 'indirect'}.items() %}
     union all
     select
-        '{{ buyer }}_share' as metric_id,
+        '{{ metric }}' as metric_id,
         cusip,
         auction_date,
         {{ buyer }}_accepted_usd::double / competitive_accepted_usd::double as value,
@@ -124,26 +124,16 @@ measures as (
 
 ),
 
-span as (
-
-    select
-        min(auction_date) as first_auction,
-        max(known_at) as last_news
-    from auctions
-
-),
-
-fridays as (  -- with the cut-off of that day, as far as auctions are known
+fridays as (  -- with the cut-off of that day; one that is still to come has none
 
     select
         days.date_day,
         {{ add_days('days.date_day', -90) }} as first_day,
         {{ cutoff('days.date_day') }} as cutoff
     from {{ ref('time_spine_daily') }} as days
-    inner join span on days.date_day >= span.first_auction
     where
         {{ add_days("date_trunc('week', days.date_day)::date", 4) }} = days.date_day
-        and {{ cutoff('days.date_day') }} <= span.last_news
+        and {{ cutoff('days.date_day') }} <= {{ run_instant() }}
 
 ),
 

@@ -126,8 +126,8 @@ books as (
         entries.position_kind,
         min(entries.issuer_name) as issuer_name,
         min(entries.class_title) as class_title,
-        sum(entries.quantity) as quantity,
-        sum(entries.value_usd) as value_usd,
+        sum(entries.quantity)::decimal(28, 2) as quantity,
+        sum(entries.value_usd)::decimal(28, 2) as value_usd,  -- cents must not be lost beside wider sums
         max(entries.value_unit_basis) as value_unit_basis,
         max(entries.is_confidential_omitted) as is_confidential_omitted,
         max(entries.pit_rank) as pit_rank,

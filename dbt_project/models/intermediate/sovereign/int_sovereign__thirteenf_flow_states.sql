@@ -271,7 +271,7 @@ active as (  -- what is sold out has no price at the quarter's end: it counts at
 
     select
         *,
-        coalesce(value_usd, 0) - coalesce(value_before_usd, 0) as change_usd,
+        (coalesce(value_usd, 0) - coalesce(value_before_usd, 0))::decimal(28, 2) as change_usd,
         case
             when null_reason is not null then null
             when position_state = 'exit' then -value_before_usd

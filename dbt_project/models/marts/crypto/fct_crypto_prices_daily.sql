@@ -8,6 +8,13 @@ with bars as (
 
 ),
 
+candles as (
+
+    select * from {{ ref('stg_coinbase__candles') }}
+    where not is_deleted and bar_interval = '1d' and symbol in ('BTC-USD', 'ETH-USD')
+
+),
+
 closes as (
 
     select * from {{ ref('stg_defillama__coin_prices') }}
@@ -21,17 +28,35 @@ candidates as (
         left(symbol, 3) as asset,
         {{ utc_date('opened_at') }} as price_date,
         venue,
-        case venue when 'binance' then 1 when 'bitstamp' then 2 else 3 end as priority,
+        case venue when 'binance' then 1 else 2 end as priority,
         open_usd,
         high_usd,
         low_usd,
         close_usd,
+        volume_coins,
         pit_quality,
         known_at,
         known_until,
         _source_url as source_url,
         _origin as origin
     from bars
+    union all
+    select
+        left(symbol, 3) as asset,
+        {{ utc_date('opened_at') }} as price_date,
+        venue,
+        3 as priority,
+        open_usd,
+        high_usd,
+        low_usd,
+        close_usd,
+        volume_coins,
+        pit_quality,
+        known_at,
+        known_until,
+        _source_url as source_url,
+        _origin as origin
+    from candles
     union all
     select
         case coin_id when 'coingecko:bitcoin' then 'BTC' else 'ETH' end as asset,
@@ -42,6 +67,7 @@ candidates as (
         null as high_usd,
         null as low_usd,
         close_usd,
+        null as volume_coins,
         pit_quality,
         known_at,
         known_until,
@@ -78,6 +104,7 @@ states as (  -- of the venues known then, the first by priority; none once all a
         candidates.high_usd,
         candidates.low_usd,
         candidates.close_usd,
+        candidates.volume_coins,
         candidates.pit_quality,
         candidates.source_url,
         candidates.origin,
@@ -100,7 +127,7 @@ changes as (
     select * from states
     window day_states as (partition by asset, price_date order by known_at)
     qualify {{ differs_from_previous(
-        ['venue', 'open_usd', 'high_usd', 'low_usd', 'close_usd', 'pit_quality', 'origin'], 'day_states'
+        ['venue', 'open_usd', 'high_usd', 'low_usd', 'close_usd', 'volume_coins', 'pit_quality', 'origin'], 'day_states'
     ) }}
 
 ),
@@ -114,6 +141,7 @@ versions as (
         high_usd::decimal(18, 8) as high_usd,
         low_usd::decimal(18, 8) as low_usd,
         close_usd::decimal(18, 8) as close_usd,
+        volume_coins::double as volume_coins,
         venue::varchar as venue,
         pit_quality::varchar as pit_quality,
         known_at::timestamptz as known_at,

@@ -1,0 +1,9 @@
+"""What each series did around each event of the log."""
+
+
+def model(dbt, session):
+    """Return one row per event, series and window."""
+    from warehouse.estimators.around_events import studies
+
+    dbt.config(materialized="table")
+    return studies(dbt.ref("int_events__dates").df(), dbt.ref("int_events__series").df())
