@@ -70,7 +70,7 @@ def is_friday(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which rows are of a Friday."""
     import pandas as pd
 
-    return np.asarray(pd.DatetimeIndex(table.index).weekday == 4, dtype=np.bool_)  # noqa: PLR2004
+    return np.asarray(pd.DatetimeIndex(table.index).day_of_week == 4, dtype=np.bool_)  # noqa: PLR2004
 
 
 def days_of(table: pd.DataFrame) -> list[date]:
