@@ -162,7 +162,7 @@ def _golden_checks() -> list[Expectation]:
             companies as (
                 select entity_id, min(period_end) as first_period_end, max(period_end) as last_period_end
                 from {OBSERVATIONS}
-                where entity_type = 'company'
+                where entity_type = 'company' and grain = 'fiscal_quarter'
                 group by entity_id
             )
             select checks.metric_id, checks.entity_id, checks.period_end, checks.as_of, checks.expected_value
