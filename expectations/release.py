@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FED_BY: dict[str, tuple[str, ...]] = {
     "marts.dim_company": (),
     "marts.fct_company_cash_flows_quarterly": ("sec__company_facts",),
+    "marts.fct_ai_funding_quarterly": ("sec__company_facts",),
+    "marts.fct_ai_funding_calendar_quarterly": ("sec__company_facts",),
     "marts.fct_auctions": ("fiscaldata__auctions",),
     "marts.fct_financial_stress_daily": ("ofr__financial_stress",),
     "marts.fct_liquidity_levels": (
