@@ -10,3 +10,10 @@ where
     or sets.{{ column }} <> defaults.{{ column }}
     {%- endfor %}
 {%- endmacro %}
+
+{# The parameters that dry powder and its runway depend on; the balance of capital, which the runway reads, is computed for
+   the same sets. #}
+{% macro powder_sets() -%}
+{{ parameter_sets(['mmf_deployable_share', 'reserve_floor_share', 'mmf_rrp_share', 'stablecoin_overlap_share',
+    'tga_target_usd_bn', 'include_crypto', 'min_history_days', 'min_history_weeks']) }}
+{%- endmacro %}

@@ -22,7 +22,7 @@ expected as (
 
 parameter_sets as (
 
-    select * from {{ ref('thesis_parameters') }}
+    {{ powder_sets() }}
 
 ),
 

@@ -7,6 +7,12 @@ with days as (
 
 ),
 
+parameters as (
+
+    {{ powder_sets() }}
+
+),
+
 signs as (
 
     select
@@ -20,7 +26,7 @@ signs as (
             when days.srf is not null then case when days.srf > 10 and days.srf_at_quarter_end = 0 then 1 else 0 end
         end as is_facility_used
     from days
-    cross join {{ ref('thesis_parameters') }} as parameters
+    cross join parameters
 
 ),
 

@@ -1,8 +1,16 @@
 -- By Friday what was known at its cut-off. While a value is missing there is a row for the Friday on which the reason
 -- began, and no other.
-with fridays as (
+with parameters as (
 
-    select * from {{ ref('fct_capital_balance_weekly') }}
+    {{ parameter_sets(['mmf_rrp_share', 'include_crypto', 'stablecoin_overlap_share', 'min_history_weeks']) }}
+
+),
+
+fridays as (
+
+    select balances.*
+    from {{ ref('fct_capital_balance_weekly') }} as balances
+    inner join parameters on balances.parameter_set = parameters.parameter_set
 
 ),
 

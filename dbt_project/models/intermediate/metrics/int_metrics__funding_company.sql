@@ -39,16 +39,9 @@ twelve_months as (
 parameters as (
 
     select
-        sets.parameter_set,
-        sets.include_finance_leases = 1 as has_leases
-    from {{ ref('thesis_parameters') }} as sets
-    inner join {{ ref('thesis_parameters') }} as defaults
-        on
-            defaults.parameter_set = 'default'
-            and (
-                sets.parameter_set = 'default'
-                or sets.include_finance_leases <> defaults.include_finance_leases
-            )
+        parameter_set,
+        include_finance_leases = 1 as has_leases
+    from ({{ parameter_sets(['include_finance_leases']) }}) as those_that_differ
 
 ),
 

@@ -1,6 +1,6 @@
 with parameters as (
 
-    select * from {{ ref('thesis_parameters') }}
+    {{ parameter_sets(['haircut_firm', 'haircut_equity', 'haircut_intention']) }}
 
 ),
 

@@ -1,15 +1,10 @@
-with parameter_sets as (  -- those that differ from the default in what duration depends on
+with parameter_sets as (
 
     select
-        parameters.parameter_set,
-        parameters.tips_yield_beta::double as tips_beta,
-        parameters.foreign_official_duration_years::double as foreign_years
-    from {{ ref('thesis_parameters') }} as parameters
-    inner join {{ ref('thesis_parameters') }} as defaults on defaults.parameter_set = 'default'
-    where
-        parameters.parameter_set = 'default'
-        or parameters.tips_yield_beta <> defaults.tips_yield_beta
-        or parameters.foreign_official_duration_years <> defaults.foreign_official_duration_years
+        parameter_set,
+        tips_yield_beta::double as tips_beta,
+        foreign_official_duration_years::double as foreign_years
+    from ({{ parameter_sets(['tips_yield_beta', 'foreign_official_duration_years']) }}) as those_that_differ
 
 ),
 
