@@ -19,13 +19,36 @@ pytestmark = pytest.mark.slow
 
 AS_OF = "select * exclude (run_id, known_until) from metrics.as_of(?::timestamptz) order by all"
 
-GOLDEN_TESTS = ("golden_cash_flows_hold", "golden_facts_hold")
+GOLDEN_TESTS = (
+    "golden_cash_flows_hold",
+    "golden_facts_hold",
+    "golden_funding_holds",
+    "refunding_identities_hold",
+)
 """What the world's figures were; generated ones are others."""
 
-UNOBSERVED: dict[str, str] = {}
+_NO_PRICES = "No prices of shares are free to pass on, so none are generated."
+_NO_EXPECTATION = "The log of refunding statements expects the Treasury's demand for too few weeks to regress on."
+_NO_DEMAND_PILLAR = "Two of the demand pillar's four parts rest on logs that begin in 2025: under 60 % of its weight."
+
+UNOBSERVED = {
+    "bti_pca": "Six years, less the history of each part and a first January, leave no weights.",
+    "commitment_cover": "The log of commitments lacks the obligors' liquid holdings.",
+    "csi": _NO_DEMAND_PILLAR,
+    "csi_ciss": _NO_DEMAND_PILLAR,
+    "csi_pca": _NO_DEMAND_PILLAR,
+    "implied_duration": _NO_PRICES,
+    "league_rank": _NO_PRICES,
+    "league_score": _NO_PRICES,
+    "near_cash_yield": _NO_PRICES,
+    "rate_beta": "Prices of days on which yields are quoted too are fewer than the 252 it asks for.",
+    "scarcity_convexity_ratio": _NO_EXPECTATION,
+    "scarcity_slope": _NO_EXPECTATION,
+    "scarcity_threshold_p": _NO_EXPECTATION,
+}
 """Metrics without a figure on six generated years, and why. Whoever is not in it has one."""
 
-ABOUT_THE_FUTURE = ("capex_guidance_mid", "capex_guidance_revision", "commitment_run_rate", "commitment_cover")
+ABOUT_THE_FUTURE = ("capex_guidance_mid", "capex_guidance_revision", "net_marketable_borrowing_estimate_q")
 """Metrics of what is announced, so that their period may end after they are known."""
 
 
@@ -39,8 +62,9 @@ def generated_home(tmp_path_factory):
     with FileLock(shared / "generated.lock"):
         if not (settings.home / "is_built").exists():
             generated.fill(settings, plan)
-            # GateClosed, with what failed, unless every model builds and every test of dbt's holds
-            run_dbt(settings, "generated", "build", "--exclude", *GOLDEN_TESTS)
+            # GateClosed, with what failed, unless every model builds and every test of data holds
+            command = ("build", "--exclude-resource-type", "unit_test", "--exclude", *GOLDEN_TESTS)
+            run_dbt(settings, "generated", *command)
             (settings.home / "is_built").touch()
     return settings
 
@@ -95,9 +119,8 @@ def instants(connection):
 
 
 @pytest.mark.parametrize("poison", [False, True], ids=["deleted", "multiplied"])
-@pytest.mark.parametrize("draw", [1, 2])
-def test_what_became_known_later_changes_nothing_said_of_then(generated_home, built, tmp_path, poison, draw):
-    then = random.Random(f"{draw} {poison}").choice(instants(built))
+def test_what_became_known_later_changes_nothing_said_of_then(generated_home, built, tmp_path, poison):
+    then = random.Random(f"poison {poison}").choice(instants(built))
     elsewhere = replace(generated_home, home=tmp_path)
     elsewhere.warehouse.write_bytes(generated_home.warehouse.read_bytes())
     with duckdb.connect(str(elsewhere.warehouse)) as connection:
