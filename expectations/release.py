@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FED_BY: dict[str, tuple[str, ...]] = {
     "marts.dim_company": (),
     "marts.fct_company_cash_flows_quarterly": ("sec__company_facts",),
+    "marts.fct_ai_funding_quarterly": ("sec__company_facts",),
+    "marts.fct_ai_funding_calendar_quarterly": ("sec__company_facts",),
     "marts.fct_auctions": ("fiscaldata__auctions",),
     "marts.fct_financial_stress_daily": ("ofr__financial_stress",),
     "marts.fct_liquidity_levels": (
@@ -180,7 +182,7 @@ def _golden_checks() -> list[Expectation]:
             companies as (
                 select entity_id, min(period_end) as first_period_end, max(period_end) as last_period_end
                 from {OBSERVATIONS}
-                where entity_type = 'company'
+                where entity_type = 'company' and grain = 'fiscal_quarter'
                 group by entity_id
             )
             select checks.metric_id, checks.entity_id, checks.period_end, checks.as_of, checks.expected_value

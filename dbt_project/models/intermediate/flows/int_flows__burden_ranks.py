@@ -3,23 +3,22 @@
 
 def model(dbt, session):
     """Return one row per Friday and set of parameters: absorption_burden_pct in (0, 1)."""
-    import pandas as pd
-
     from warehouse.estimators.expanding import expanding_rank
 
     dbt.config(materialized="table")
-    fridays = dbt.ref("int_flows__balance").df().sort_values(["parameter_set", "period_end"])
-    parameters = dbt.ref("thesis_parameters").df().set_index("parameter_set")
-    ranked = []
+    fridays = (
+        dbt.ref("int_flows__balance")
+        .project("period_end, parameter_set, burden_to_gdp")
+        .df()
+        .sort_values(["parameter_set", "period_end"], ignore_index=True)
+    )
+    parameters = dbt.ref("thesis_parameters").df()
+    least = parameters.set_index("parameter_set")["min_history_weeks"].astype(int)
+    # Typed, so that a table of no rows has its columns all the same.
+    ranks = fridays[["period_end", "parameter_set"]].astype({"parameter_set": "string"})
+    ranks["absorption_burden_pct"] = fridays["burden_to_gdp"].astype(float) * float("nan")
     for parameter_set, history in fridays.groupby("parameter_set"):
-        least = int(parameters.loc[parameter_set, "min_history_weeks"])
-        ranked.append(
-            pd.DataFrame(
-                {
-                    "period_end": history["period_end"].dt.date,
-                    "parameter_set": parameter_set,
-                    "absorption_burden_pct": expanding_rank(history["burden_to_gdp"].astype(float), least),
-                }
-            )
+        ranks.loc[history.index, "absorption_burden_pct"] = expanding_rank(
+            history["burden_to_gdp"], least[parameter_set]
         )
-    return pd.concat(ranked)
+    return ranks

@@ -41,7 +41,7 @@ estimated_weeks as (
     select
         weeks.period_end,
         weeks.week_end,
-        statements.value_usd_bn::double / 13 as week_usd_bn
+        statements.value_usd_bn as quarter_usd_bn
     from weeks
     inner join statements
         on
@@ -57,7 +57,7 @@ treasury as (
 
     select
         period_end,
-        sum(week_usd_bn) as treasury_expected,
+        sum(quarter_usd_bn)::double / 13 as treasury_expected,
         count(*) as week_count
     from estimated_weeks
     group by period_end
@@ -113,7 +113,7 @@ firms_guided as (
     select
         period_end,
         count(*) as guiding_count,
-        sum(added) as guidance_added
+        sum(added::decimal(28, 12))::double as guidance_added
     from guided
     group by period_end
 

@@ -63,14 +63,14 @@ weeks as (
 
 ),
 
-of_weeks as (
+of_weeks as (  -- in decimals, whose sums do not depend on the order of the rows
 
     select
         weeks.anchor,
         weeks.period_end,
         weeks.horizon_weeks,
         versions.flow_id,
-        sum(versions.value) as known_value,
+        sum(versions.value::decimal(28, 12))::double as known_value,
         count(versions.value) as known_count,
         weeks.horizon_weeks as needed_count,
         max(versions.null_reason) as null_reason,
@@ -124,7 +124,7 @@ of_steps as (
         period_end,
         horizon_weeks,
         flow_id,
-        sum(value) * case
+        sum(value::decimal(28, 12))::double * case
             when grain = 'month' then horizon_weeks / 13.0::double
             when flow_id = 'ai_cash' then 1
             else horizon_weeks / 13.0::double

@@ -119,6 +119,31 @@ measures as (
         known_at,
         known_until
     from supply
+    union all
+    select
+        'treasury_net_duration_to_private' as metric_id,
+        month_end,
+        parameter_set,
+        treasury_net_duration_to_private_usd_bn as value,
+        private_duration_supply_usd_bn as numerator,
+        null::double as denominator,
+        (
+            case when private_null_reason is null then 1 else 0 end
+            + case when fed_null_reason is null then 1 else 0 end
+            + case when foreign_official_tenyr_usd_bn is null then 0 else 1 end
+        ) / 3.0 as coverage,
+        case
+            when treasury_net_duration_to_private_usd_bn is not null then null
+            when private_null_reason is not null then private_null_reason
+            when fed_null_reason is not null then fed_null_reason
+            else 'missing_input: foreign official holdings'
+        end as null_reason,
+        greatest(sold_pit_rank, fed_pit_rank, foreign_pit_rank) as pit_rank,
+        greatest(sold_origin_rank, fed_origin_rank, foreign_origin_rank) as origin_rank,
+        source_url,
+        known_at,
+        known_until
+    from supply
 
 ),
 

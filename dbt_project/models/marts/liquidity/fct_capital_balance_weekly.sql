@@ -87,7 +87,7 @@ fridays as (
         {{ word_of('origin', 'balances.worst_origin_rank') }}::varchar as origin
     from balances
     left join ranks
-        on balances.period_end = ranks.period_end and balances.parameter_set = ranks.parameter_set
+        on balances.period_end = ranks.period_end::date and balances.parameter_set = ranks.parameter_set
 
 )
 

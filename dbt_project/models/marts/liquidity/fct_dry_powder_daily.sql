@@ -29,7 +29,7 @@ ranked as (
         ranks.dry_powder_pct,
         ranks.dry_powder_floor
     from days
-    left join ranks on days.date_day = ranks.date_day and days.parameter_set = ranks.parameter_set
+    left join ranks on days.date_day = ranks.date_day::date and days.parameter_set = ranks.parameter_set
 
 ),
 
