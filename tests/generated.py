@@ -61,7 +61,10 @@ HOLDERS = {  # code, share of the total
     "Hong Kong": (42005, 0.028), "Singapore": (46019, 0.03), "India": (42102, 0.025), "Brazil": (30503, 0.02),
     "Norway": (12203, 0.02), "Saudi Arabia": (45608, 0.016), "Korea, South": (43001, 0.014),
     "United Arab Emirates": (46604, 0.012), "Kuwait": (44105, 0.006), "Germany": (11002, 0.012),
-    "Qatar": (45004, 0.002), "International and Regional Organizations": (79995, 0.01), "All Other": (88888, 0.158),
+    "Qatar": (45004, 0.002), "International and Regional Organizations": (79995, 0.01), "Netherlands": (12106, 0.018),
+    "Thailand": (46906, 0.017), "Sweden": (12505, 0.016), "Spain": (12602, 0.015), "Israel": (43567, 0.015),
+    "Italy": (11606, 0.014), "Australia": (60089, 0.014), "Mexico": (31704, 0.013), "Poland": (14001, 0.011),
+    "Philippines": (44709, 0.011), "Vietnam": (46612, 0.01),
 }  # fmt: skip
 
 
@@ -1475,9 +1478,10 @@ def _foreign_holdings(world: World, rng: np.random.Generator) -> pd.DataFrame:
 def holders_in_billions(world: World, months: int | None) -> pd.DataFrame:
     ends, holders = foreign_holdings(world)
     chosen = slice(-months if months else None, None)
-    listed = [name for name in HOLDERS if name not in {"Qatar", "International and Regional Organizations"}]
-    named = {name: holders[name] for name in [*listed, "Grand Total"]}
-    series = {name: np.round((held["bonds"] + held["bills"]) / 1e3, 1) for name, held in named.items()}
+    listed = [name for name, (_, share) in HOLDERS.items() if share >= 0.012 and " Organizations" not in name]
+    series = {name: np.round((holders[name]["bonds"] + holders[name]["bills"]) / 1e3, 1) for name in listed}
+    total = np.round((holders["Grand Total"]["bonds"] + holders["Grand Total"]["bills"]) / 1e3, 1)
+    series |= {"All Other": np.round(total - np.sum(list(series.values()), axis=0), 1), "Grand Total": total}
     official = holders["Of Which: Foreign Official"]
     series["For. Official"] = np.round((official["bonds"] + official["bills"]) / 1e3, 1)
     frame = panel(

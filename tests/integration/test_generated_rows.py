@@ -103,11 +103,11 @@ def test_what_has_to_add_up_does(raw):
     ).fetchone()
     assert held[0] <= 0.5
     foreign = raw.execute(
-        """select max(abs(sum_of_countries - total)) from (
+        f"""select max(abs(sum_of_countries - total)) from (
             select month_end, sum(holdings_usd_mn) filter (country_code not in ('99990', '99996')) as sum_of_countries,
                 sum(holdings_usd_mn) filter (country_code = '99996') as total
             from raw.tic__foreign_holdings where pit_quality <> 'self_vintage' and not _is_deleted
-            group by month_end having count(*) = 26)"""
+            group by month_end having count(*) = {len(generated.HOLDERS) + 2})"""
     ).fetchone()
     assert foreign[0] == 0
     cash = raw.execute(

@@ -426,7 +426,8 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
 def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
     """Return, by Friday, the slope of risk returns on AI funding news, from the weeks that were known by its cut-off.
 
-    `weeks` has week_end, risk_return, funding_news_usd_bn and known_at (with a time zone), one row a week.
+    `weeks` has week_end, risk_return, funding_news_usd_bn and known_at (with a time zone; null while the week's returns
+    are not known), one row a week. There is no row for a Friday by which no week's returns were known.
     """
     import pandas as pd
 
@@ -436,9 +437,10 @@ def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
     returns = weeks["risk_return"].to_numpy(dtype=np.float64)
     news = weeks["funding_news_usd_bn"].to_numpy(dtype=np.float64)
     for day in pd.DatetimeIndex(weeks["week_end"]):
-        # Publication runs in order, so what is known is a prefix.
-        known = int((known_at <= day.tz_localize("UTC") + pd.Timedelta(hours=22)).sum())
-        found = multiplier_beta(returns[:known], news[:known])
+        known = np.asarray(known_at <= day.tz_localize("UTC") + pd.Timedelta(hours=22))
+        if not known.any():
+            continue
+        found = multiplier_beta(returns[known], news[known])
         rows.append(
             {
                 "date_day": day.date(),

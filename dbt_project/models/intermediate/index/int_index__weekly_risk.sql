@@ -107,7 +107,9 @@ first_news as (
 
 ),
 
-joined as (  -- before the first entry of the logs nothing is known of news, which is not the same as none
+-- Before the first entry of the logs nothing is known of news, which is not the same as none. A week whose returns are
+-- not known yet stands here without them: that it is here may not tell that they became known.
+joined as (
 
     select
         weeks.week_end,
@@ -118,10 +120,13 @@ joined as (  -- before the first entry of the logs nothing is known of news, whi
         end as risk_return,
         case when weeks.week_end >= first_news.first_week_end then coalesce(news.news_usd_bn, 0.0) end
             as funding_news_usd_bn,
-        greatest({{ cutoff('weeks.week_end') }}, market.known_at, crypto.known_at) as known_at
+        case
+            when market.known_at is not null
+                then greatest({{ cutoff('weeks.week_end') }}, market.known_at, crypto.known_at)
+        end as known_at
     from weeks
     cross join first_news
-    inner join market on weeks.week_end = market.week_end
+    left join market on weeks.week_end = market.week_end
     left join crypto on weeks.week_end = crypto.week_end
     left join news on weeks.week_end = news.week_end
 
