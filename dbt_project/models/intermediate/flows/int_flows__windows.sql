@@ -144,9 +144,15 @@ of_steps as (
 
 flows as (
 
-    select *, case when known_count = needed_count and null_reason is null then known_value end as value from of_weeks
+    select
+        *,
+        case when known_count = needed_count and null_reason is null then known_value end as value
+    from of_weeks
     union all
-    select *, case when known_count = needed_count and null_reason is null then known_value end as value from of_steps
+    select
+        *,
+        case when known_count = needed_count and null_reason is null then known_value end as value
+    from of_steps
 
 ),
 

@@ -2,6 +2,7 @@ with auctions as (
 
     select
         *,
+        dense_rank() over (partition by tenor, security_kind, is_sold_again order by auction_date) as place,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', 'origin') }} as origin_rank
     from {{ ref('fct_auctions') }}
@@ -22,10 +23,10 @@ earlier as (  -- the twelve auctions before that were held, as known when this o
         with_results.cusip,
         with_results.issue_date,
         with_results.known_at,
-        earlier_ones.bid_to_cover_ratio::double as bid_to_cover_ratio,
-        earlier_ones.indirect_share_ratio::double as indirect_share_ratio,
-        earlier_ones.dealer_share_ratio::double as dealer_share_ratio,
-        earlier_ones.tail_median_bp::double as tail_median_bp,
+        earlier_ones.bid_to_cover_ratio,
+        earlier_ones.indirect_share_ratio,
+        earlier_ones.dealer_share_ratio,
+        earlier_ones.tail_median_bp,
         earlier_ones.has_results,
         earlier_ones.pit_rank,
         earlier_ones.origin_rank
@@ -35,7 +36,8 @@ earlier as (  -- the twelve auctions before that were held, as known when this o
             with_results.tenor = earlier_ones.tenor
             and with_results.security_kind = earlier_ones.security_kind
             and with_results.is_sold_again = earlier_ones.is_sold_again
-            and with_results.auction_date > earlier_ones.auction_date
+            -- near enough to be of the twelve even where dozens were not known yet, so that pairs stay few
+            and earlier_ones.place between with_results.place - 52 and with_results.place - 1
             and {{ known_then('earlier_ones', 'with_results.known_at') }}
     qualify row_number() over (
         partition by with_results.cusip, with_results.issue_date, with_results.known_at
@@ -44,25 +46,49 @@ earlier as (  -- the twelve auctions before that were held, as known when this o
 
 ),
 
-baselines as (
+sums as (  -- of decimals, so that they do not depend on the order of the rows
 
     select
         cusip,
         issue_date,
         known_at,
         count(case when has_results then 1 end) as auction_count,
-        avg(bid_to_cover_ratio) as mean_cover,
-        stddev_samp(bid_to_cover_ratio) as sd_cover,
-        avg(indirect_share_ratio) as mean_indirect,
-        stddev_samp(indirect_share_ratio) as sd_indirect,
-        avg(dealer_share_ratio) as mean_dealer,
-        stddev_samp(dealer_share_ratio) as sd_dealer,
-        avg(tail_median_bp) as mean_tail,
-        stddev_samp(tail_median_bp) as sd_tail,
+        count(bid_to_cover_ratio) as count_cover,
+        sum(bid_to_cover_ratio)::double as sum_cover,
+        sum(bid_to_cover_ratio * bid_to_cover_ratio)::double as squares_cover,
+        count(indirect_share_ratio) as count_indirect,
+        sum(indirect_share_ratio)::double as sum_indirect,
+        sum(indirect_share_ratio * indirect_share_ratio)::double as squares_indirect,
+        count(dealer_share_ratio) as count_dealer,
+        sum(dealer_share_ratio)::double as sum_dealer,
+        sum(dealer_share_ratio * dealer_share_ratio)::double as squares_dealer,
+        count(tail_median_bp) as count_tail,
+        sum(tail_median_bp)::double as sum_tail,
+        sum(tail_median_bp * tail_median_bp)::double as squares_tail,
         max(pit_rank) as pit_rank,
         max(origin_rank) as origin_rank
     from earlier
     group by cusip, issue_date, known_at
+
+),
+
+baselines as (
+
+    select
+        *,
+        sum_cover / nullif(count_cover, 0) as mean_cover,
+        squares_cover - sum_cover * sum_cover / nullif(count_cover, 0) as spread_cover,
+        nullif(count_cover - 1, 0) as degrees_cover,
+        sum_indirect / nullif(count_indirect, 0) as mean_indirect,
+        squares_indirect - sum_indirect * sum_indirect / nullif(count_indirect, 0) as spread_indirect,
+        nullif(count_indirect - 1, 0) as degrees_indirect,
+        sum_dealer / nullif(count_dealer, 0) as mean_dealer,
+        squares_dealer - sum_dealer * sum_dealer / nullif(count_dealer, 0) as spread_dealer,
+        nullif(count_dealer - 1, 0) as degrees_dealer,
+        sum_tail / nullif(count_tail, 0) as mean_tail,
+        squares_tail - sum_tail * sum_tail / nullif(count_tail, 0) as spread_tail,
+        nullif(count_tail - 1, 0) as degrees_tail
+    from sums
 
 ),
 
@@ -75,19 +101,19 @@ scored as (
         greatest(with_results.origin_rank, coalesce(baselines.origin_rank, 1)) as worst_origin_rank,
         case
             when baselines.auction_count >= 8
-                then (with_results.bid_to_cover_ratio::double - baselines.mean_cover) / nullif(baselines.sd_cover, 0)
+                then (with_results.bid_to_cover_ratio::double - baselines.mean_cover) / nullif(sqrt(greatest(baselines.spread_cover, 0) / baselines.degrees_cover), 0)
         end as cover_z,
         case
             when baselines.auction_count >= 8
-                then (with_results.indirect_share_ratio::double - baselines.mean_indirect) / nullif(baselines.sd_indirect, 0)
+                then (with_results.indirect_share_ratio::double - baselines.mean_indirect) / nullif(sqrt(greatest(baselines.spread_indirect, 0) / baselines.degrees_indirect), 0)
         end as indirect_z,
         case
             when baselines.auction_count >= 8
-                then (with_results.dealer_share_ratio::double - baselines.mean_dealer) / nullif(baselines.sd_dealer, 0)
+                then (with_results.dealer_share_ratio::double - baselines.mean_dealer) / nullif(sqrt(greatest(baselines.spread_dealer, 0) / baselines.degrees_dealer), 0)
         end as dealer_z,
         case
             when baselines.auction_count >= 8
-                then (with_results.tail_median_bp::double - baselines.mean_tail) / nullif(baselines.sd_tail, 0)
+                then (with_results.tail_median_bp::double - baselines.mean_tail) / nullif(sqrt(greatest(baselines.spread_tail, 0) / baselines.degrees_tail), 0)
         end as tail_z,
         -- a new issue may settle a day or two late and is still of its tenor
         case
