@@ -1,7 +1,7 @@
 """How long `dbt run` takes: on the sample, on 10, 20 and 40 generated years, and for one more day.
 
-growth       processor time against the number of raw rows: the least-squares line, and the seconds per new row from 20 to 40
-             years over those from 10 to 20. 1 is linear, 2 is quadratic; and the models whose own time grows fastest.
+growth       processor time against the number of raw rows: the least-squares line, and the seconds per new row from 20
+             to 40 years over those from 10 to 20. 1 is linear, 2 is quadratic; and how the slowest models' times grow.
 one day      a history that ends a day early is built, the day's rows are appended, and the models are run again as
              `drypowder build` runs them; over a build of the whole.
 
@@ -38,17 +38,20 @@ class Times:
     """Wall and processor seconds of some runs, children included."""
 
     def __init__(self) -> None:
+        """Start with none."""
         self.wall: list[float] = []
         self.processor: list[float] = []
 
     @contextmanager
     def one(self) -> Iterator[None]:
+        """Time what is done inside."""
         started, spent = time.perf_counter(), sum(os.times()[:4])
         yield
         self.wall.append(time.perf_counter() - started)
         self.processor.append(sum(os.times()[:4]) - spent)
 
     def __str__(self) -> str:
+        """Return both medians."""
         return f"median {statistics.median(self.wall):6.1f} s, of processors {statistics.median(self.processor):6.1f} s"
 
 

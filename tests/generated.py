@@ -598,7 +598,7 @@ class World:
             "RESPPLLR_N.WW": owed["RESPPLLRD_N.WW"] + owed["RESPPLLRF_N.WW"], "RESH4R_N.WW": reserves,
             "RESPPLLDD_N.WW": reserves, "RESPPLL_N.WW": total - owed["RESPPLC_N.WW"],
             "RESH4SC_N.WW": total - 16_241, "RESTBMT_N.WW": treasury_currency,
-            "RESH4S_N.WW": total + treasury_currency,
+            "RESH4S_N.WW": total + treasury_currency, "RESH4FX_N.WW": total + treasury_currency - reserves,
             "RESH4FG_N.WW": whole(2.9e6 * scale), "RESH4F_N.WW": whole(3.2e6 * scale), **average,
         }  # fmt: skip
 
@@ -746,6 +746,25 @@ def _h8(world: World, rng: np.random.Generator) -> pd.DataFrame:
     adjusted = frame["series_name"].astype(str).str.endswith("A")
     frame = frame.assign(seasonal_adjustment_code=np.where(adjusted, "SA", "NSA"))
     return revised(frame, rng, 0.03, 0.001, "value")
+
+
+@makes("board", "prates")
+def _prates(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    series = {"RESBM_N.D": np.round(world.target(world.days) + 0.15, 2)}
+    return board_series(
+        panel(world.days, series, key="series_name", day="period_end", value="value"),
+        frequency_code="8", rate_kind_code="IOR", unit_name="Percent", currency_code="NA",
+    )  # fmt: skip
+
+
+@makes("bea", "gdp")
+def _gdp(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    ends = month_ends(world.start - 400, world.end, 3)
+    output = 30.5e6 * world.size(ends) * np.exp(world.wandering(rng, len(ends), 0.9, 0.004))
+    series = {"A191RC": output, "A006RC": 0.18 * output, "A007RC": 0.175 * output}
+    frame = panel(ends, {k: np.round(v) for k, v in series.items()}, key="series_code", day="end", value="value_usd_mn")
+    frame["period"] = [name.replace("-", "") for name in quarter_names(frame.pop("end").to_numpy().astype("M8[D]"))]
+    return revised(frame, rng, 0.5, 0.003, "value_usd_mn")
 
 
 @makes("board", "excess_bond_premium")
@@ -1240,6 +1259,10 @@ def quarters_of(world: World, company: Company) -> pd.DataFrame:
     late = np.where(quarter == 4, 40 + rng.integers(0, 15, count), 24 + rng.integers(0, 12, count))
     frame = pd.DataFrame({f"flow_{name}": values for name, values in flows.items()})
     frame["flow_revenue"], frame["flow_cash_change"] = near(grown * 2.4, 0.03), change
+    frame["flow_lease_assets"], frame["flow_exchange"] = near(0.03 * grown, 0.2), 0.0
+    paid = ("debt_out", "finlease", "buybacks", "dividends", "withheld")
+    frame["flow_financing"] = flows["debt_in"] + flows["stock_in"] - np.sum([flows[name] for name in paid], axis=0)
+    frame["flow_investing"] = change - flows["ocf"] - frame["flow_financing"]
     frame["cash"], frame["securities"] = cash, np.round(securities)
     frame["debt"] = np.round(2 * grown + np.cumsum(flows["debt_in"] - flows["debt_out"])).clip(0)
     frame["period_end"], frame["quarter"] = ends, quarter
@@ -1272,6 +1295,10 @@ def tags_of(company: Company) -> dict[str, str]:
         "acquisitions": "PaymentsToAcquireBusinessesNetOfCashAcquired",
         "other": "PaymentsForProceedsFromOtherInvestingActivities", "debt_in": company.debt_in_tag,
         "debt_out": company.debt_out_tag, "bought": company.bought_tag, **sold, "revenue": company.revenue_tag,
+        "lease_assets": "RightOfUseAssetObtainedInExchangeForFinanceLeaseLiability",
+        "investing": "NetCashProvidedByUsedInInvestingActivities",
+        "financing": "NetCashProvidedByUsedInFinancingActivities",
+        "exchange": "EffectOfExchangeRateOnCashCashEquivalentsRestrictedCashAndRestrictedCashEquivalents",
         "cash_change": "CashCashEquivalentsRestrictedCashAndRestrictedCashEquivalentsPeriodIncreaseDecrease"
         "IncludingExchangeRateEffect",
     }  # fmt: skip
@@ -1289,6 +1316,7 @@ def _company_facts(world: World, rng: np.random.Generator) -> pd.DataFrame:
         )
         in_history = filed >= world.start
         place = pd.Series(np.arange(len(quarters)))
+        ocf_to_date = quarters.groupby("fiscal_year")["flow_ocf"].cumsum().to_numpy()
         for name, tag in tags_of(company).items():
             flow = quarters[f"flow_{name}"]
             if name == "sold" and not company.splits_sales:
@@ -1300,11 +1328,14 @@ def _company_facts(world: World, rng: np.random.Generator) -> pd.DataFrame:
                 keep &= quarters["quarter"].to_numpy()[at.clip(0)] == quarters["quarter"].to_numpy()
                 keep &= quarters["year_start"].to_numpy()[at.clip(0)] >= quarters["year_start"].to_numpy()[3]
                 old = at[keep]
-                recast = quarters["recast"].to_numpy()[old] if back and name in {"ocf", "capex"} else 1.0
+                moved = 0.0  # from investing to operating cash flow, the sum of sections being what it was
+                if back and name in {"ocf", "capex", "investing"}:
+                    moved = (quarters["recast"].to_numpy() - 1)[old] * ocf_to_date[old]
+                    moved = np.round(-moved if name == "investing" else moved)
                 fact = base[keep].assign(
                     tag=tag, period_start=quarters["year_start"].to_numpy()[old],
                     period_end=quarters["period_end"].to_numpy()[old],
-                    value=np.round(to_date[old] * recast) * 1e6,
+                    value=(np.round(to_date[old]) + moved) * 1e6,
                 )  # fmt: skip
                 parts.append(fact)
         for tag, column in {

@@ -113,10 +113,11 @@ def test_what_has_to_add_up_does(raw):
     cash = raw.execute(
         """with facts as (
             select cik, accession_number, sum(case
+                when tag in ('NetCashProvidedByUsedInInvestingActivities', 'NetCashProvidedByUsedInFinancingActivities')
+                    or tag like 'Revenue%' or tag like 'RightOfUse%' then 0
                 when tag like 'CashCash%' then -value
-                when tag in ('NetCashProvidedByUsedInOperatingActivities') or tag like 'Proceeds%' then value
-                when tag like '%LongTermDebt' and tag like 'Proceeds%' then value
-                when tag like 'Revenue%' then 0 else -value end) as residual
+                when tag like 'NetCash%' or tag like 'Proceeds%' or tag like 'EffectOf%' then value
+                else -value end) as residual
             from raw.sec__company_facts
             where period_start is not null and fiscal_year = extract(year from filed_date)
             group by cik, accession_number, period_start, period_end

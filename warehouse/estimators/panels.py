@@ -70,7 +70,7 @@ def is_friday(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which rows are of a Friday."""
     import pandas as pd
 
-    return np.asarray(pd.DatetimeIndex(table.index).weekday == 4, dtype=np.bool_)  # noqa: PLR2004
+    return np.asarray(pd.DatetimeIndex(table.index).day_of_week == 4, dtype=np.bool_)  # noqa: PLR2004
 
 
 def days_of(table: pd.DataFrame) -> list[date]:
@@ -199,22 +199,20 @@ def composites(
         )
     ]  # fmt: skip
     sets = sets_that_differ(parameters, [n for n in parameters.columns if n not in {"parameter_set", "description"}])
-    touched = set(metrics["parameter_set"].unique()) if len(metrics) else set()
+    usual: dict[str, pd.DataFrame] = {}
+    own = ("min_history_days", "min_history_weeks", "ewma_lambda")
     for chosen in sets:
         name = chosen["parameter_set"]
-        own = {"min_history_days", "min_history_weeks", "ewma_lambda"}
-        if name != "default" and name not in touched and all(chosen[n] == sets[0][n] for n in own):
-            continue
-        # What a set does not change is the default's.
         mine = own_or_default(metrics, name)
         by_metric = wide(mine, "key")
         pit = _worst_of(series, mine, "pit_rank")
         origin = _worst_of(series, mine, "origin_rank")
         for index_id, how in INDICES.items():
             members = components[components["index_id"] == index_id]
-            if name != "default" and not _is_touched(metrics, name, members):
-                continue
             table = _inputs(by_series, by_metric, members, weekly=bool(how["weekly"]))
+            usual.setdefault(index_id, table)
+            if name != "default" and table.equals(usual[index_id]) and all(chosen[n] == sets[0][n] for n in own):
+                continue
             if len(table):
                 answers.append(_composite(index_id, name, table, members, how, chosen, pit, origin))
     return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
@@ -226,11 +224,6 @@ def _worst_of(series: pd.DataFrame, metrics: pd.DataFrame, name: str) -> pd.Seri
     both = pd.concat([worst(series, name), worst(metrics, name)])
     ranks: pd.Series[Any] = both.groupby(level=0).max()
     return ranks
-
-
-def _is_touched(metrics: pd.DataFrame, name: str, members: pd.DataFrame) -> bool:
-    changed = metrics.loc[metrics["parameter_set"] == name, "metric_id"].unique()
-    return bool(members["reference"].isin(changed).any())
 
 
 def _inputs(by_series: pd.DataFrame, by_metric: pd.DataFrame, members: pd.DataFrame, *, weekly: bool) -> pd.DataFrame:
@@ -337,10 +330,11 @@ def _composite(
         add("input", component_id, column(table, component_id))
     long = pd.concat(rows, ignore_index=True)
     long = long[long["value"].notna() | (long["item_kind"].isin(["headline", "pca"]))]
+    first_day = {year: next(d for d in days if d.year == year) for year in versions}
     loadings = [
         {
             "index_id": index_id,
-            "date_day": next(d for d in days if d.year == w.year),
+            "date_day": first_day[w.year],
             "parameter_set": parameter_set,
             "item_kind": "loading",
             "item": name,
@@ -373,18 +367,17 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
 
     names = ["drain_powder_pct", "drain_exit_powder_pct", "drain_burden_pct", "drain_exit_burden_pct", "drain_days",
              "drain_window_days", "injection_powder_pct"]  # fmt: skip
-    touched = set(metrics["parameter_set"].unique()) if len(metrics) else set()
     default, *_ = sets_that_differ(parameters, [])
+    usual = wide(own_or_default(metrics, "default"), "key")
     answers = []
     for chosen in sets_that_differ(
         parameters, [c for c in parameters.columns if c not in {"parameter_set", "description"}]
     ):
         name = chosen["parameter_set"]
-        if name != "default" and name not in touched and all(chosen[n] == default[n] for n in names):
-            continue
         mine = own_or_default(metrics, name)
         table = wide(mine, "key")
-        if not len(table):
+        is_usual = name != "default" and table.equals(usual) and all(chosen[n] == default[n] for n in names)
+        if is_usual or not len(table):
             continue
         beta = multiplier.set_index(pd.DatetimeIndex(multiplier["date_day"]))["value"] if len(multiplier) else None
         share = column(table, REGIME_INPUTS["external_share"])

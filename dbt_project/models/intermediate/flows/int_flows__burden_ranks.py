@@ -8,7 +8,12 @@ def model(dbt, session):
     from warehouse.estimators.expanding import expanding_rank
 
     dbt.config(materialized="table")
-    fridays = dbt.ref("int_flows__balance").df().sort_values(["parameter_set", "period_end"])
+    fridays = (
+        dbt.ref("int_flows__balance")
+        .project("period_end, parameter_set, burden_to_gdp")
+        .df()
+        .sort_values(["parameter_set", "period_end"])
+    )
     parameters = dbt.ref("thesis_parameters").df().set_index("parameter_set")
     ranked = []
     for parameter_set, history in fridays.groupby("parameter_set"):

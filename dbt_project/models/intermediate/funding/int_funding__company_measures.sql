@@ -88,15 +88,15 @@ by_definition as (
 named as (  -- what is missing by its name
 
     select
-        *,
-        case when capex_ttm is null then case when has_leases then 'capex, finlease_principal' else 'capex' end end
-            as capex_ttm_missing
-        {%- for input in [
+        {% for input in [
             'finlease_principal', 'ocf', 'revenue', 'buybacks', 'dividends', 'net_equity', 'securities_bought',
             'securities_sold', 'securities_sales_only', 'cash_ms_change',
-        ] %},
-        case when {{ input }}_ttm is null then '{{ input }}' end as {{ input }}_ttm_missing
-        {%- endfor %}
+        ] -%}
+        case when {{ input }}_ttm is null then '{{ input }}' end as {{ input }}_ttm_missing,
+        {% endfor -%}
+        case when capex_ttm is null then case when has_leases then 'capex, finlease_principal' else 'capex' end end
+            as capex_ttm_missing,
+        *
     from by_definition
 
 ),

@@ -74,7 +74,7 @@ summed as (
         case
             when
                 not is_other_financing_stated{{ suffix }}
-                and debt_repaid_tag is distinct from 'RepaymentsOfDebtAndCapitalLeaseObligations'
+                and coalesce(debt_repaid_tag, '') <> 'RepaymentsOfDebtAndCapitalLeaseObligations'
                 then finlease_principal{{ suffix }}
         end as separate_leases{{ suffix }},
         capex{{ suffix }} + finlease_principal{{ suffix }} as capex_with_leases{{ suffix }},
@@ -102,24 +102,22 @@ summed as (
 measured as (  -- what companies state under tags of their own has no line here and stays in the residual
 
     select
-        *
-        {%- for suffix, _, _ in windows %},
+        {% for suffix, _, _ in windows -%}
         greatest(net_debt{{ suffix }} + net_equity{{ suffix }}, 0)
         + 0 * net_debt{{ suffix }} + 0 * net_equity{{ suffix }} as external_funding{{ suffix }},
         ocf{{ suffix }} + investing_total{{ suffix }} + financing_total{{ suffix }} + exchange_effect{{ suffix }}
         - cash_change{{ suffix }} as statement_residual{{ suffix }},
-        (investing_total{{ suffix }} + financing_total{{ suffix }})
-        - (
-            coalesce(capex_proceeds{{ suffix }}, 0) - capex{{ suffix }} + net_debt{{ suffix }}
-            + coalesce(net_equity{{ suffix }}, 0) + coalesce(minority_issued{{ suffix }}, 0) - buybacks{{ suffix }}
-            - dividends{{ suffix }} - coalesce(tax_withholding{{ suffix }}, 0)
-            + securities_sold{{ suffix }} - securities_bought{{ suffix }} - coalesce(acquisitions{{ suffix }}, 0)
-            - coalesce(other_investments_bought{{ suffix }}, 0) + coalesce(other_investments_sold{{ suffix }}, 0)
-            - coalesce(intangibles_bought{{ suffix }}, 0) - coalesce(other_investing_paid{{ suffix }}, 0)
-            + coalesce(other_financing{{ suffix }}, 0)
-            - coalesce(separate_leases{{ suffix }}, 0)
-        ) as funding_identity_residual{{ suffix }}
-        {%- endfor %}
+        investing_total{{ suffix }} + financing_total{{ suffix }}
+        - coalesce(capex_proceeds{{ suffix }}, 0) + capex{{ suffix }} - net_debt{{ suffix }}
+        - coalesce(net_equity{{ suffix }}, 0) - coalesce(minority_issued{{ suffix }}, 0)
+        + buybacks{{ suffix }} + dividends{{ suffix }} + coalesce(tax_withholding{{ suffix }}, 0)
+        - securities_sold{{ suffix }} + securities_bought{{ suffix }} + coalesce(acquisitions{{ suffix }}, 0)
+        + coalesce(other_investments_bought{{ suffix }}, 0) - coalesce(other_investments_sold{{ suffix }}, 0)
+        + coalesce(intangibles_bought{{ suffix }}, 0) + coalesce(other_investing_paid{{ suffix }}, 0)
+        - coalesce(other_financing{{ suffix }}, 0) + coalesce(separate_leases{{ suffix }}, 0)
+            as funding_identity_residual{{ suffix }},
+        {% endfor -%}
+        *
     from summed
 
 ),

@@ -77,20 +77,38 @@ complete as (
 
 ),
 
+sums as (  -- of decimals, which do not depend on the order of the rows
+
+    select
+        date_day,
+        asset_id,
+        count(*) as n,
+        sum(x::decimal(28, 16))::double as x,
+        sum(y::decimal(28, 16))::double as y,
+        sum(m::decimal(28, 16))::double as m,
+        sum((x * y)::decimal(28, 16))::double as xy,
+        sum((m * y)::decimal(28, 16))::double as my,
+        sum((x * m)::decimal(28, 16))::double as xm,
+        sum((x * x)::decimal(28, 16))::double as xx,
+        sum((m * m)::decimal(28, 16))::double as mm
+    from complete
+    where place <= 252
+    group by date_day, asset_id
+
+),
+
 moments as (
 
     select
         date_day,
         asset_id,
-        count(*) as complete_days,
-        covar_pop(x, y) as xy,
-        covar_pop(m, y) as my,
-        covar_pop(x, m) as xm,
-        var_pop(x) as xx,
-        var_pop(m) as mm
-    from complete
-    where place <= 252
-    group by date_day, asset_id
+        n as complete_days,
+        xy - x * y / n as xy,
+        my - m * y / n as my,
+        xm - x * m / n as xm,
+        xx - x * x / n as xx,
+        mm - m * m / n as mm
+    from sums
 
 ),
 
@@ -129,7 +147,7 @@ betas as (
 
 ),
 
-rounded as (  -- so that the order in which an engine adds does not show
+rounded as (
 
     select
         date_day,

@@ -12,6 +12,13 @@ with levels as (
 
 ),
 
+wednesdays as (
+
+    select distinct period_end from levels
+    where input_id <> 'rrp'
+
+),
+
 programmes as (  -- the Wednesday before the desk began to buy bills to manage reserves
 
     select
@@ -32,7 +39,7 @@ windows as (
             when wednesdays.period_end > programmes.programme_start
                 then greatest(programmes.programme_start, {{ add_days('wednesdays.period_end', -7 * weeks) }})
         end as purchases_start
-    from (select distinct period_end from levels where input_id <> 'rrp') as wednesdays
+    from wednesdays
     cross join programmes
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -54,12 +61,7 @@ ends as (
         levels.known_until
     from windows
     inner join levels on windows.{{ day }} = levels.period_end
-    where
-        {% if suffix == 'start' -%}
-        levels.input_id in ('fed_bills', 'fed_mbs')
-        {%- else -%}
-        levels.input_id in ('{{ levels | join("', '") }}')
-        {%- endif %}
+    where levels.input_id in ('{{ (['fed_bills', 'fed_mbs'] if suffix == 'start' else levels) | join("', '") }}')
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -71,13 +73,17 @@ pivoted as (
 
 ),
 
-with_windows as (
+changes as (  -- each level stands for its change
 
     select
-        pivoted.*,
+        pivoted.period_end,
+        pivoted.horizon_weeks,
         windows.window_start,
         windows.purchases_start,
-        pivoted.fed_total_assets_now - pivoted.tga_wednesday_now - pivoted.rrp_now as net_liquidity_now,
+        {% for level in levels -%}
+        pivoted.{{ level }}_now - pivoted.{{ level }}_then as {{ level }},
+        {% endfor -%}
+        pivoted.fed_total_assets_now - pivoted.tga_wednesday_now - pivoted.rrp_now as net_liquidity,
         pivoted.fed_total_assets_then - pivoted.tga_wednesday_then - pivoted.rrp_then as net_liquidity_then,
         case
             when windows.purchases_start is null then 0
@@ -87,7 +93,12 @@ with_windows as (
                 - greatest(0, pivoted.fed_mbs_start - pivoted.fed_mbs_now)
                 -- greatest() takes no notice of a null
                 + 0 * (pivoted.fed_mbs_start - pivoted.fed_mbs_now)
-        end as rmp_bills
+        end as rmp_bills,
+        pivoted.pit_rank,
+        pivoted.origin_rank,
+        pivoted.source_url,
+        pivoted.known_at,
+        pivoted.known_until
     from pivoted
     inner join windows
         on pivoted.period_end = windows.period_end and pivoted.horizon_weeks = windows.horizon_weeks
@@ -102,56 +113,36 @@ with_windows as (
 parts as (
 
     select
-        *,
-        fed_treasuries_now - fed_bills_now - fed_treasuries_then + fed_bills_then as soma_coupons,
-        fed_bills_now - fed_bills_then - rmp_bills as other_bills,
-        fed_mbs_now - fed_mbs_then as mbs,
-        fed_loans_now + fed_repo_now - fed_loans_then - fed_repo_then as loans_and_repo,
-        fed_total_assets_now - fed_treasuries_now - fed_mbs_now - fed_loans_now - fed_repo_now
-        - fed_total_assets_then + fed_treasuries_then + fed_mbs_then + fed_loans_then + fed_repo_then as other_assets,
-        rrp_then - rrp_now as rrp_drawdown,
-        tga_wednesday_then - tga_wednesday_now as tga_drawdown,
-        fed_treasuries_now - fed_treasuries_then as treasuries_change,
-        net_liquidity_now - net_liquidity_then as net_liquidity_change
-    from with_windows
-
-),
-
-changes as (
-
-    select
         period_end,
         horizon_weeks,
         window_start,
         purchases_start,
-        net_liquidity_now as net_liquidity,
-        net_liquidity_change,
-        soma_coupons,
-        other_bills,
-        mbs,
-        loans_and_repo,
-        other_assets,
-        soma_coupons + other_bills + mbs + loans_and_repo + other_assets as stock,
+        net_liquidity,
+        net_liquidity - net_liquidity_then as net_liquidity_change,
+        {{ missing_inputs(['fed_total_assets', 'tga_wednesday', 'rrp']) }} as net_liquidity_change_null_reason,
+        {{ known_share(['fed_total_assets', 'tga_wednesday', 'rrp']) }} as net_liquidity_change_known_share,
+        fed_treasuries - fed_bills as soma_coupons,
+        fed_bills - rmp_bills as other_bills,
+        fed_mbs as mbs,
+        fed_loans + fed_repo as loans_and_repo,
+        fed_total_assets - fed_treasuries - fed_mbs - fed_loans - fed_repo as other_assets,
+        fed_total_assets - rmp_bills as stock,
+        {{ missing_inputs(['fed_total_assets', 'rmp_bills']) }} as stock_null_reason,
+        {{ known_share(['fed_total_assets', 'rmp_bills']) }} as stock_known_share,
         rmp_bills,
-        rrp_drawdown,
-        tga_drawdown,
-        rmp_bills + rrp_drawdown + tga_drawdown as pipe,
-        treasuries_change,
-        {{ known_share(inputs[:-2]) }} as known_share,
-        case
-            when {{ inputs[:-2] | join(' is null or ') }} is null
-                then
-                    'missing_input: '
-                    || concat_ws(', ' {%- for level in levels %}, case when {{ level }}_now is null or {{ level }}_then is null then '{{ level }}' end{% endfor %})
-            when rmp_bills is null then 'missing_input: fed_bills at the start of purchases'
-        end as null_reason,
+        -rrp as rrp_drawdown,
+        -tga_wednesday as tga_drawdown,
+        rmp_bills - rrp - tga_wednesday as pipe,
+        {{ missing_inputs(['rmp_bills', 'rrp', 'tga_wednesday']) }} as pipe_null_reason,
+        {{ known_share(['rmp_bills', 'rrp', 'tga_wednesday']) }} as pipe_known_share,
+        fed_treasuries as treasuries_change,
         pit_rank,
         origin_rank,
         source_url,
         known_at,
         known_until
-    from parts
+    from changes
 
 )
 
-select * from changes
+select * from parts

@@ -78,7 +78,19 @@ sovereigns as (
 joined as (
 
     select
-        days.*,
+        days.date_day,
+        days.parameter_set,
+        days.cutoff_at,
+        days.rrp,
+        days.bank_reserves,
+        days.bank_assets,
+        days.excess_reserves,
+        days.tga_daily,
+        days.mmf_total,
+        days.nominal_gdp,
+        days.pit_rank,
+        days.origin_rank,
+        days.source_url,
         cash.cash_ms,
         cash.cash_pit_rank,
         cash.cash_origin_rank,

@@ -13,13 +13,13 @@ rate_betas as (
 
 ),
 
-paths as (  -- the log of the level, from the window's last day backwards: only differences count
+paths as (  -- logs of the level over that before the window, in decimals, whose sums do not depend on the order of the rows
 
     select
         *,
-        sum(ln(greatest(1 + return_ratio, 1e-9))) over (
+        sum(ln(greatest(1 + return_ratio, 1e-9))::decimal(20, 15)) over (
             partition by date_day, asset_id order by return_date rows between unbounded preceding and current row
-        ) as log_level
+        )::double as log_level
     from windows
     where grain = 'day' and days_back <= 252
 
@@ -42,7 +42,7 @@ half_years as (  -- six months without the last
     select
         date_day,
         asset_id,
-        exp(sum(ln(greatest(1 + return_ratio, 1e-9)))) - 1 as momentum,
+        exp(sum(ln(greatest(1 + return_ratio, 1e-9))::decimal(20, 15))::double) - 1 as momentum,
         min(return_date) as first_date,
         max(return_date) as last_date
     from windows

@@ -51,23 +51,24 @@ measured as (
     from wednesdays
     union all
     {% endfor -%}
-    {% for metric_id, value, null_reason, inputs in [
-        ('net_liquidity_impulse', 'net_liquidity_change_usd_bn', 'null_reason', none),
-        ('bathtub_stock', 'stock_usd_bn', 'null_reason', none),
-        ('bathtub_pipe', 'pipe_usd_bn', 'null_reason', none),
-        ('bathtub_drain', 'drain_usd_bn', 'drain_null_reason',
-            ['treasury_net_new_cash_usd_bn', 'soma_refinancing_usd_bn', 'ai_external_funding_usd_bn']),
-        ('bathtub_residual', 'residual_usd_bn', 'residual_null_reason', none),
-        ('water_level', 'water_level_usd_bn',
-            "case when water_level_usd_bn is null then coalesce(null_reason, 'missing_input: mmf_total') end", none),
+    {% for metric_id, value, null_reason, coverage in [
+        ('net_liquidity_impulse', 'net_liquidity_change_usd_bn', 'net_liquidity_change_null_reason',
+            'net_liquidity_change_coverage_ratio'),
+        ('bathtub_stock', 'stock_usd_bn', 'stock_null_reason', 'stock_coverage_ratio'),
+        ('bathtub_pipe', 'pipe_usd_bn', 'pipe_null_reason', 'pipe_coverage_ratio'),
+        ('bathtub_drain', 'drain_usd_bn', 'drain_null_reason', 'drain_coverage_ratio'),
+        ('bathtub_residual', 'residual_usd_bn', 'residual_null_reason',
+            known_share(['stock_usd_bn', 'pipe_usd_bn', 'drain_usd_bn', 'mmf_change_usd_bn'])),
+        ('water_level', 'water_level_usd_bn', 'water_level_null_reason',
+            known_share(['net_liquidity_usd_bn', 'water_level_usd_bn'])),
     ] -%}
     select
         '{{ metric_id }}' as metric_id,
         'week' as grain,
         {{ 'period_end' if metric_id == 'water_level' else add_days('window_start', 1) }} as period_start,
         period_end,
-        case when {{ null_reason }} is null then {{ value }} end as value,
-        {{ known_share(inputs) if inputs else 'coverage_ratio' }} as coverage,
+        {{ value }} as value,
+        {{ coverage }} as coverage,
         {{ null_reason }} as null_reason,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', 'origin') }} as origin_rank,

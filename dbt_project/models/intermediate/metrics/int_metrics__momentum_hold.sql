@@ -4,7 +4,7 @@ with factor as (
 
     select
         return_date,
-        return_ratio,
+        return_ratio::decimal(20, 15) as return_ratio,  -- whose sums do not depend on the order of the rows
         extract(year from return_date)::integer as return_year,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', 'origin') }} as origin_rank,

@@ -26,7 +26,7 @@ joined as (  -- a week is complete at the cut-off of the Monday after it; what t
         changes.*,
         flows.treasury_net_new_cash,
         flows.ai_external_funding,
-        now.mmf_total as mmf_total,
+        now.mmf_total,
         now.mmf_total - before.mmf_total as mmf_change,
         -- redemptions that the Treasury had to sell again are in the stock already
         greatest(-changes.treasuries_change, 0) + 0 * changes.treasuries_change as soma_refinancing,
@@ -37,8 +37,7 @@ joined as (  -- a week is complete at the cut-off of the Monday after it; what t
     inner join flows
         on changes.period_end = flows.period_end and changes.horizon_weeks = flows.horizon_weeks
     left join money_funds as now on changes.period_end = {{ add_days('now.date_day', -5) }}
-    left join money_funds as before
-        on changes.period_end = {{ add_days('before.date_day', '7 * changes.horizon_weeks - 5') }}
+    left join money_funds as before on changes.window_start = {{ add_days('before.date_day', -5) }}
     where changes.known_until is null or changes.known_until > flows.seen_at
 
 ),
@@ -50,7 +49,9 @@ with_drain as (
         treasury_net_new_cash - soma_refinancing + ai_external_funding as drain,
         net_liquidity + mmf_total as water_level,
         net_liquidity_change + mmf_change as water_change,
-        {{ missing_inputs(['treasury_net_new_cash', 'soma_refinancing', 'ai_external_funding']) }} as drain_null_reason
+        {{ missing_inputs(['treasury_net_new_cash', 'soma_refinancing', 'ai_external_funding']) }} as drain_null_reason,
+        {{ known_share(['treasury_net_new_cash', 'soma_refinancing', 'ai_external_funding']) }} as drain_known_share,
+        {{ missing_inputs(['net_liquidity', 'mmf_total']) }} as water_level_null_reason
     from joined
 
 ),
@@ -106,12 +107,23 @@ bathtub as (
         (abs(pipe) / nullif(turnover, 0))::double as pipe_share_ratio,
         (abs(drain) / nullif(turnover, 0))::double as drain_share_ratio,
         (abs(residual) > 0.5 * turnover)::boolean as is_unexplained,
-        known_share::double as coverage_ratio,
-        null_reason::varchar as null_reason,
+
+        ---------- what is missing
+        net_liquidity_change_null_reason::varchar as net_liquidity_change_null_reason,
+        net_liquidity_change_known_share::double as net_liquidity_change_coverage_ratio,
+        stock_null_reason::varchar as stock_null_reason,
+        stock_known_share::double as stock_coverage_ratio,
+        pipe_null_reason::varchar as pipe_null_reason,
+        pipe_known_share::double as pipe_coverage_ratio,
         drain_null_reason::varchar as drain_null_reason,
+        drain_known_share::double as drain_coverage_ratio,
+        water_level_null_reason::varchar as water_level_null_reason,
         case
-            when coalesce(null_reason, drain_null_reason) is not null then coalesce(null_reason, drain_null_reason)
-            when mmf_change is null then 'missing_input: mmf_total'
+            when residual is not null then null
+            when stock_null_reason is not null then stock_null_reason
+            when pipe_null_reason is not null then pipe_null_reason
+            when drain_null_reason is not null then drain_null_reason
+            else 'missing_input: mmf_change'
         end::varchar as residual_null_reason,
 
         ---------- when it was known

@@ -1,6 +1,7 @@
 {%- set by_name = [
     ('board.h41', ref('stg_board__h41')), ('board.h15', ref('stg_board__h15')),
     ('board.h10', ref('stg_board__h10')), ('board.h8', ref('stg_board__h8')),
+    ('board.prates', ref('stg_board__prates')),
 ] -%}
 {%- set wide = [
     ('board.excess_bond_premium', ref('stg_board__excess_bond_premium'), 'last_day(month_start)',
@@ -82,6 +83,21 @@ stated as (
         _source_url,
         _source_sha256
     from {{ ref('stg_ofr__funding_monitor') }}
+    where not is_deleted
+    union all
+    select
+        'bea.gdp' as source_table,
+        series_code as source_key,
+        quarter_end as period_end,
+        coalesce(gdp_usd_bn, private_investment_usd_bn, private_fixed_investment_usd_bn)::double as value,
+        pit_quality,
+        known_at,
+        known_until,
+        ingested_at,
+        _origin as origin,
+        _source_url as source_url,
+        _source_sha256 as source_sha256
+    from {{ ref('stg_bea__gdp') }}
     where not is_deleted
     union all
     select
