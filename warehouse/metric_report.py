@@ -33,7 +33,7 @@ def print_provenance(node: Node, console: Console) -> None:
 
 
 def _print_whole(shown: Tree | Grid, console: Console) -> None:
-    """Print a tree or a table so that nothing is cut off: wrapped in a terminal, one line a figure in a file or a pipe."""
+    """Print a tree or a table, nothing cut off: wrapped in a terminal, one line a figure in a file or a pipe."""
     if console.is_terminal:
         console.print(shown)
         return
