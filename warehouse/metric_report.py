@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -59,7 +60,7 @@ def _figure(node: Node) -> Text:
     if node.null_reason:
         line.append(f" ({node.null_reason})", style="yellow not bold")
     if node.known_at:
-        line.append(f"  known {node.known_at:%Y-%m-%d %H:%M}Z", style="dim not bold")
+        line.append(f"  known {node.known_at.astimezone(UTC):%Y-%m-%d %H:%M}Z", style="dim not bold")
     shown = ", ".join(f"{k} {v}" for k, v in node.details.items() if v is not None and (k, v) not in _USUAL)
     if shown:
         line.append(f"  {shown}", style="dim not bold")

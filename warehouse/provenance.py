@@ -402,19 +402,22 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
                 sources=_documents(connection, of["source_url"], of["origin"]),
             )
         ]
-    where = [lineage.where, f"{lineage.period} between $period_start and $period_end", "known_at <= $known_at"]
+    where = [lineage.where, "known_at <= $known_at"]
     if lineage.is_versioned:
         where.append("(known_until is null or known_until > $known_at)")
     if lineage.entity and of["entity_type"] != "system":
         where.append(f"({lineage.entity} = $entity_id or $entity_id = 'ai_core' and {lineage.entity} in ({_MEMBERS}))")
-    clause = " and ".join(where)
+    within = f"{lineage.period} between $period_start and $period_end"
+    newest = f"{lineage.period} = (select max({lineage.period}) from known where {lineage.period} <= $period_end)"
     given = {**of, "metric": of["metric_id"], "period_start": of["period_start"] or of["period_end"]}
-    rows = _rows(
-        connection,
-        f"select *, count(*) over () as found from {name} where {clause} "
-        f"order by {lineage.period} desc limit {MOST_ROWS}",
-        {k: v for k, v in given.items() if re.search(rf"\${k}\b", clause)},
-    )
+    rows: list[dict[str, Any]] = []
+    for period in (within, newest):  # what is known of a day may end before it
+        sql = f"""
+            with known as (select * from {name} where {" and ".join(where)})
+            select *, count(*) over () as found from known where {period}
+            order by {lineage.period} desc limit {MOST_ROWS}
+        """
+        rows = rows or _rows(connection, sql, {k: v for k, v in given.items() if re.search(rf"\${k}\b", sql)})
     nodes = []
     for row in rows:
         details = {column: row[column] for column in lineage.shown}

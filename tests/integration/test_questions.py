@@ -46,7 +46,6 @@ def test_there_are_twenty_four_and_each_is_short():
 def test_every_answer_is_what_the_release_says(built):
     page = PAGE.read_text()
     with connect(built.home) as connection:
-        connection.execute("set timezone = 'UTC'")
         answers = [answered(built, connection, each) for each in questions()]
     if os.environ.get("DRYPOWDER_WRITE_QUESTIONS"):
         PAGE.write_text(with_answers(page, answers))
@@ -95,7 +94,7 @@ def shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value + 0:.10g}" if value else "0"
     if isinstance(value, dt.datetime):
-        return f"{value:%Y-%m-%d %H:%M}Z"
+        return f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M}Z"
     return str(value)
 
 
