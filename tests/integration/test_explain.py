@@ -164,6 +164,17 @@ def test_a_wrong_question_says_what_there_is(connection, asked, answer):
     assert answer in str(refused.value)
 
 
+def test_a_scenario_is_explained_with_its_own_inputs(connection):
+    plain = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", depth=1)
+    leases = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="with_leases", depth=1)
+    assert leases.value > plain.value
+    assert leases.details["parameter_set"] == "with_leases"
+    filings = named(leases, "table:marts.fct_ai_funding_quarterly")[0].details["filings"]
+    assert all(ACCESSION.fullmatch(each) for each in filings.split())
+    with pytest.raises(QueryFailed, match="a parameter set of .*default"):
+        provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="nonsense")
+
+
 # ---------------------------------------------------------------------------------------------------------- in a terminal
 
 
@@ -174,6 +185,13 @@ def test_the_tree_in_a_terminal_cuts_nothing_off(built):
     assert re.search(r"archive sha256 [0-9a-f]{64}\b", shown.stdout)
     told = cli(built, "explain", "capex_to_ocf", "MSFT", "2025-12-31", "--json")
     assert json.loads(told.stdout)["inputs"][0]["name"] == "capex_ttm"
+
+
+def test_a_tree_of_another_day_in_a_terminal(built):
+    now = cli(built, "explain", "capex_ttm", "MSFT")
+    then = cli(built, "explain", "capex_ttm", "MSFT", "--as-of", "2025-08-01", "--depth", "1")
+    assert now.stdout.startswith("capex_ttm MSFT 2026-06-30 = 115.948 usd_bn")
+    assert then.stdout.startswith("capex_ttm MSFT 2025-06-30 = 64.551 usd_bn")
 
 
 def test_a_wrong_question_in_a_terminal_is_an_error_and_no_traceback(built):

@@ -156,3 +156,34 @@ def test_a_stock_of_a_quarter_is_its_last_value_and_a_flow_the_sum(built, connec
     (total,) = one(connection, f"select sum(value) {months}", ["tic_active_flow", "JP"])
     assert asked("foreign_treasury_holdings", "JP") == last
     assert asked("tic_active_flow", "JP") == pytest.approx(total, rel=1e-12)
+
+
+def test_a_scenario_s_difference_is_that_of_two_answers(connection):
+    # Every row of the table of sensitivity, from metrics.as_of under its set and under the default.
+    sets = [name for (name,) in connection.execute("select parameter_set from metrics.parameter_sets").fetchall()]
+    assert sets[0] == "default"
+    compared = 0
+    for name in sets[1:]:
+        rows = connection.execute(
+            """
+            select said.default_value, said.scenario_value, said.difference, plain.value, scenario.value
+            from metrics.sensitivity as said
+            inner join metrics.as_of(date '2026-09-12') as plain
+                using (metric_id, entity_type, entity_id, grain, period_end)
+            inner join metrics.as_of(date '2026-09-12', parameters := ?) as scenario
+                using (metric_id, entity_type, entity_id, grain, period_end)
+            where said.parameter_set = ?
+            """,
+            [name, name],
+        ).fetchall()
+        for default, value, difference, plain, scenario in rows:
+            assert (default, value) == (plain, scenario)
+            assert difference == (None if plain is None or scenario is None else scenario - plain)
+        compared += len(rows)
+    assert one(connection, "select count(*) from metrics.sensitivity", []) == (compared,)
+    assert one(
+        connection,
+        "select round(difference, 3) from metrics.sensitivity where metric_id = 'private_duration_supply' "
+        "and parameter_set = 'tips_beta_low' and period_end = '2020-01-31'",
+        [],
+    ) != (0.0,)
