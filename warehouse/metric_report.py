@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 from rich.tree import Tree
@@ -11,22 +13,33 @@ from rich.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.console import Console
-
     from warehouse.provenance import Declared, Node
+
+
+_USUAL = {("coverage", 1.0), ("parameter_set", "default")}
+"""What is said of a figure only where it differs."""
 
 
 def print_provenance(node: Node, console: Console) -> None:
     """Print a figure as a tree of what it was made of, then the documents that it rests on."""
     tree = Tree(_figure(node))
     _grow(tree, node)
-    console.print(tree, soft_wrap=True)
+    _print_whole(tree, console)
     documents = list(node.documents())
     if documents:
         console.print("\nDocuments", style="bold")
     for each in documents:
         digest = f"archive sha256 {each.sha256}" if each.sha256 else "no archived answer: a log kept by hand"
         console.print(f"  {each.url}\n    {digest}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_whole(shown: Tree | Grid, console: Console) -> None:
+    """Print a tree or a table, nothing cut off: wrapped in a terminal, one line a figure in a file or a pipe."""
+    if console.is_terminal:
+        console.print(shown)
+        return
+    needed = console.measure(shown, options=console.options.update(max_width=100_000)).maximum
+    Console(width=max(needed, console.width), file=console.file).print(shown)
 
 
 def _grow(tree: Tree, node: Node) -> None:
@@ -47,8 +60,8 @@ def _figure(node: Node) -> Text:
     if node.null_reason:
         line.append(f" ({node.null_reason})", style="yellow not bold")
     if node.known_at:
-        line.append(f"  known {node.known_at:%Y-%m-%d %H:%M}Z", style="dim not bold")
-    shown = ", ".join(f"{k} {v}" for k, v in node.details.items() if v is not None and k != "grain")
+        line.append(f"  known {node.known_at.astimezone(UTC):%Y-%m-%d %H:%M}Z", style="dim not bold")
+    shown = ", ".join(f"{k} {v}" for k, v in node.details.items() if v is not None and (k, v) not in _USUAL)
     if shown:
         line.append(f"  {shown}", style="dim not bold")
     return line
@@ -68,7 +81,7 @@ def print_metrics(found: Sequence[Declared], console: Console) -> None:
             str(each.newest_period_end or ""),
             each.null_reasons,
         )
-    console.print(grid)
+    _print_whole(grid, console)
 
 
 def print_metric(found: Declared, others: Mapping[str, Declared], console: Console) -> None:
@@ -94,7 +107,7 @@ def print_metric(found: Declared, others: Mapping[str, Declared], console: Conso
         console.print(Text(f"  {name:8} ", style="bold").append(str(said), style="not bold"), soft_wrap=True)
     tree = Tree(found.metric_id)
     _grow_inputs(tree, found, others, frozenset())
-    console.print(tree)
+    _print_whole(tree, console)
 
 
 def _grow_inputs(tree: Tree, metric: Declared, others: Mapping[str, Declared], above: frozenset[str]) -> None:

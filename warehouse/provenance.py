@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 24
 """Rows shown of one input; the count of the rest is said."""
 
+MOST_MEMBERS = 6
+"""Securities or other members shown of an input that has none of the figure's own entity."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lineage:
@@ -31,24 +34,100 @@ class Lineage:
     period: str
     shown: tuple[str, ...]
     where: str = "true"
+    """Which of its rows a metric reads; `$metric` is the metric."""
+    url: str = "source_url"
     is_versioned: bool = True
-    """Whether its rows have known_at and known_until; the rest are states of a day, and never change."""
+    """Whether its rows have known_until; the rest are states of a day, and never change."""
+    has_filings: bool = False
+    """Whether its rows are made of a company's filings, which are then named."""
 
 
+_THIRTEENF = ("filer_name", "value_usd_bn", "active_flow_usd_bn", "new_count", "exit_count", "null_reason")
 MARTS = {
     "marts.fct_company_cash_flows_quarterly": Lineage(
-        entity="ticker", period="period_end", shown=("concept", "tag", "value_usd", "ttm_usd", "accession_number")
+        entity="ticker",
+        period="period_end",
+        shown=("concept", "tag", "value_usd", "ttm_usd", "accession_number"),
+        where="concept = split_part($metric, '_', 1)",
+    ),
+    "marts.fct_ai_funding_quarterly": Lineage(
+        entity="ticker",
+        period="period_end",
+        shown=("capex_ttm_usd_bn", "external_funding_ttm_usd_bn", "funding_gap_ttm_usd_bn", "missing_lines_ttm"),
+        has_filings=True,
+    ),
+    "marts.fct_ai_funding_calendar_quarterly": Lineage(
+        entity="ticker",
+        period="quarter_end",
+        shown=("capex_usd_bn", "alignment_error_days", "null_reason"),
+        has_filings=True,
     ),
     "marts.fct_auctions": Lineage(
         entity="cusip", period="auction_date", shown=("cusip", "security_term", "issue_date", "total_accepted_usd")
     ),
+    "marts.fct_auction_demand": Lineage(
+        entity="cusip", period="auction_date", shown=("tenor", "auction_demand_score", "score_null_reason")
+    ),
+    "marts.fct_treasury_supply": Lineage(
+        entity=None,
+        period="period_end",
+        shown=("grain", "private_gross_usd_bn", "buybacks_usd_bn", "net_new_cash_usd_bn", "net_null_reason"),
+        where="grain = $grain",
+    ),
+    "marts.fct_duration_supply_monthly": Lineage(
+        entity=None,
+        period="month_end",
+        shown=("private_duration_supply_usd_bn", "fed_duration_absorption_usd_bn", "net_null_reason"),
+        where="parameter_set = $parameter_set",
+    ),
     "marts.fct_foreign_treasury_holdings_monthly": Lineage(
         entity="entity_id", period="month_end", shown=("holder_name", "survey_basis", "holdings_usd_bn")
     ),
+    "marts.fct_sovereign_treasury_flows_monthly": Lineage(
+        entity="entity_id",
+        period="month_end",
+        shown=("holdings_usd_bn", "holdings_before_usd_bn", "price_return_pct", "flow_basis", "null_reason"),
+    ),
+    "marts.fct_thirteenf_filers_quarterly": Lineage(entity="entity_id", period="quarter_end", shown=_THIRTEENF),
+    "marts.fct_thirteenf_flows_quarterly": Lineage(
+        entity="entity_id",
+        period="quarter_end",
+        shown=("cusip", "issuer_name", "position_state", "shares_before", "shares", "active_flow_usd"),
+    ),
+    "marts.fct_commitments_vs_capacity": Lineage(
+        entity="entity_id",
+        period="as_of_date",
+        shown=("obligor_name", "commitment_run_rate_usd_bn", "capacity_on_record_usd_bn", "certainty"),
+        where="parameter_set = $parameter_set",
+        url="source_urls",
+        is_versioned=False,
+    ),
     "marts.fct_crypto_prices_daily": Lineage(entity="asset", period="price_date", shown=("venue", "close_usd")),
+    "marts.fct_crypto_canary_daily": Lineage(
+        entity="asset",
+        period="price_date",
+        shown=("liquidated_usd_bn", "open_interest_change_24h_ratio", "funding_8h_ratio", "stablecoin_supply_usd_bn"),
+    ),
+    "marts.fct_asset_returns_daily": Lineage(
+        entity="asset_id", period="return_date", shown=("grain", "return_kind", "level", "return_ratio")
+    ),
+    "marts.fct_event_studies": Lineage(
+        entity=None, period="event_date", shown=("event_id", "title", "series_id"), is_versioned=False
+    ),
     "marts.fct_financial_stress_daily": Lineage(entity=None, period="observation_date", shown=("ofr_fsi_points",)),
 }
-"""Marts whose rows come from one document each. Another table that a metric reads is shown by its name alone."""
+"""Marts whose rows a reader can follow to documents."""
+
+STANDS_FOR = {
+    "stg_binance__funding_rates": "marts.fct_crypto_canary_daily",
+    "stg_binance__futures_metrics": "marts.fct_crypto_canary_daily",
+    "stg_defillama__stablecoins": "marts.fct_crypto_canary_daily",
+    "stg_deribit__liquidations": "marts.fct_crypto_canary_daily",
+    "stg_fiscaldata__buybacks": "marts.fct_treasury_supply",
+    "stg_okx__liquidations": "marts.fct_crypto_canary_daily",
+}
+"""Tables that are in no release, and the mart that carries their figures. Logs kept by hand have none: what is shown
+of them is the address that the figure names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,16 +155,17 @@ class Node:
     known_at: datetime | None
     null_reason: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
-    document: Document | None = None
+    sources: tuple[Document, ...] = ()
     inputs: tuple[Node, ...] = ()
 
     def documents(self) -> Iterator[Document]:
         """Yield every document below, each address once."""
         seen = set()
         for node in self.walk():
-            if node.document and node.document.url not in seen:
-                seen.add(node.document.url)
-                yield node.document
+            for each in node.sources:
+                if each.url not in seen:
+                    seen.add(each.url)
+                    yield each
 
     def walk(self) -> Iterator[Node]:
         """Yield this node and all below it."""
@@ -110,8 +190,8 @@ def explain(
 ) -> Node:
     """Return an observation with the metrics, series, rows and documents it was made of.
 
-    `period` is the last day of the period (2025-12-31) or 'latest', the newest with a value. `as_of` is what
-    `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York.
+    `period` is the last day of the period (2025-12-31) or 'latest', the newest with a value, else the newest at all.
+    `as_of` is what `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York.
 
     Raises:
         QueryFailed: there is no such metric, entity or period, with those that there are.
@@ -149,12 +229,14 @@ def _observation(
     if not as_of:
         where += " and parameter_set = ? and known_until is null"
         given.append(parameter_set)
-    if period == "latest":
-        where += " and value is not null"
-    else:
+    if period != "latest":
         where += " and period_end = ?::date"
         given.append(_day(period))
-    rows = _rows(connection, f"select {_COLUMNS} from {table} where {where} order by period_end desc limit 1", given)
+    rows = _rows(
+        connection,
+        f"select {_COLUMNS} from {table} where {where} order by value is null, period_end desc limit 1",
+        given,
+    )
     if rows:
         return rows[0]
     what = f"There is no {metric} of {entity} for {period}" + (f" as of {as_of}" if as_of else "")
@@ -202,7 +284,7 @@ def _explained(
                 inputs += [
                     _explained(connection, declared, row, depth - 1, above | {name})
                     for row in _input_metric(connection, reference, found)
-                ]
+                ] or [_missing(reference)]
     return Node(
         name=name,
         entity=found["entity_id"],
@@ -212,14 +294,25 @@ def _explained(
         known_at=found["known_at"],
         null_reason=found["null_reason"],
         details={k: found[k] for k in ("grain", "coverage", "pit_quality", "parameter_set")},
-        document=_document(connection, found["source_url"], found["origin"]),
+        sources=_documents(connection, found["source_url"], found["origin"]),
         inputs=tuple(inputs),
     )
 
 
 def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what was known of an input: its own period, else the newest before; of a group, each of its members."""
-    return _rows(
+    """Return what was known of an input: its own period, else the newest before; of a group, each of its members.
+
+    Where the input has nothing of the figure's entity, such as auctions behind a figure of the system, the newest of
+    its members.
+    """
+    given = {
+        "metric": metric,
+        "period_end": of["period_end"],
+        "known_at": of["known_at"],
+        "entity": of["entity_id"],
+        "parameter_set": of["parameter_set"],
+    }
+    found = _rows(
         connection,
         f"""
         with known as (
@@ -229,23 +322,29 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
                 and parameter_set in ($parameter_set, 'default')
         ), near as (
             select * from known
-            where entity_id = $entity or ($entity = 'ai_core' and entity_type = 'company' and entity_id in (
-                select ticker from marts.dim_company where contains(universes, 'ai_hyperscalers')))
+            where entity_id = $entity
+                or ($entity = 'ai_core' and entity_type = 'company' and entity_id in ({_MEMBERS}))
                 or not exists (from known where entity_id = $entity) and entity_type = 'system'
         )
         select * from near
         where entity_id = $entity or not exists (from near where entity_id = $entity)
         qualify row_number() over (
-            partition by entity_id order by parameter_set = $parameter_set desc, period_end desc) = 1
+            partition by entity_id
+            order by parameter_set = $parameter_set desc, grain = $grain desc, period_end desc) = 1
         order by entity_id
         """,
-        {
-            "metric": metric,
-            "period_end": of["period_end"],
-            "known_at": of["known_at"],
-            "entity": of["entity_id"],
-            "parameter_set": of["parameter_set"],
-        },
+        {**given, "grain": of["grain"]},
+    )
+    return found or _rows(
+        connection,
+        f"""
+        select {_COLUMNS} from metrics.metric_observations
+        where metric_id = $metric and period_end <= $period_end and known_at <= $known_at
+            and (known_until is null or known_until > $known_at) and parameter_set in ($parameter_set, 'default')
+            and entity_id <> $entity
+        order by period_end desc, entity_id limit {MOST_MEMBERS}
+        """,
+        given,
     )
 
 
@@ -260,7 +359,10 @@ def _series(connection: duckdb.DuckDBPyConnection, series: str, of: dict[str, An
         [series, of["period_end"], of["known_at"], of["known_at"]],
     )
     if not rows:
-        return [_missing(f"series:{series}")]
+        known = connection.execute(
+            "select count(*) from marts.fct_observations where series_id = ?", [series]
+        ).fetchone()
+        return [_missing(f"series:{series}", "nothing was known then" if known and known[0] else "not landed")]
     (row,) = rows
     return [
         Node(
@@ -271,70 +373,106 @@ def _series(connection: duckdb.DuckDBPyConnection, series: str, of: dict[str, An
             unit=row["unit"],
             known_at=row["known_at"],
             details={k: row[k] for k in ("source_table", "source_key", "revision_number", "pit_quality")},
-            document=Document(
-                url=row["source_url"],
-                sha256=row["source_sha256"],
-                fetched_at=row["ingested_at"],
-                origin=row["origin"],
+            sources=(
+                Document(
+                    url=row["source_url"],
+                    sha256=row["source_sha256"],
+                    fetched_at=row["ingested_at"],
+                    origin=row["origin"],
+                ),
             ),
         )
     ]
 
 
 def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any]) -> list[Node]:
-    name = table if "." in table else f"marts.{table}"
+    table = table.rpartition(".")[2]
+    name = STANDS_FOR.get(table, f"marts.{table}")
     lineage = MARTS.get(name)
-    if lineage is None:
-        return [Node(name=f"table:{name}", entity=None, period_end=None, value=None, unit=None, known_at=None)]
-    given: dict[str, Any] = {"first": of["period_start"] or of["period_end"], "last": of["period_end"]}
-    where = [lineage.where, f"{lineage.period} between $first and $last"]
-    if lineage.entity and of["entity_type"] != "system":
-        where.append(f"{lineage.entity} = $entity")
-        given["entity"] = of["entity_id"]
+    if lineage is None:  # a log kept by hand, or a table that no release carries: the figure itself names the page
+        return [
+            Node(
+                name=f"table:{table}",
+                entity=None,
+                period_end=None,
+                value=None,
+                unit=None,
+                known_at=None,
+                details={"see": of["source_url"]},
+                sources=_documents(connection, of["source_url"], of["origin"]),
+            )
+        ]
+    where = [lineage.where, "known_at <= $known_at"]
     if lineage.is_versioned:
-        where.append("known_at <= $known_at and (known_until is null or known_until > $known_at)")
-        given["known_at"] = of["known_at"]
-    rows = _rows(
-        connection,
-        f"select *, count(*) over () as found from {name} where {' and '.join(where)} "
-        f"order by {lineage.period} desc limit {MOST_ROWS}",
-        given,
-    )
-    nodes = [
-        Node(
-            name=f"table:{name}",
-            entity=str(row[lineage.entity]) if lineage.entity else of["entity_id"],
-            period_end=row[lineage.period],
-            value=None,
-            unit=None,
-            known_at=row.get("known_at"),
-            details={column: row[column] for column in lineage.shown},
-            document=_document(connection, row.get("source_url"), row.get("origin")),
+        where.append("(known_until is null or known_until > $known_at)")
+    if lineage.entity and of["entity_type"] != "system":
+        where.append(f"({lineage.entity} = $entity_id or $entity_id = 'ai_core' and {lineage.entity} in ({_MEMBERS}))")
+    within = f"{lineage.period} between $period_start and $period_end"
+    newest = f"{lineage.period} = (select max({lineage.period}) from known where {lineage.period} <= $period_end)"
+    given = {**of, "metric": of["metric_id"], "period_start": of["period_start"] or of["period_end"]}
+    rows: list[dict[str, Any]] = []
+    for period in (within, newest):  # what is known of a day may end before it
+        sql = f"""
+            with known as (select * from {name} where {" and ".join(where)})
+            select *, count(*) over () as found from known where {period}
+            order by {lineage.period} desc limit {MOST_ROWS}
+        """
+        rows = rows or _rows(connection, sql, {k: v for k, v in given.items() if re.search(rf"\${k}\b", sql)})
+    nodes = []
+    for row in rows:
+        details = {column: row[column] for column in lineage.shown}
+        if lineage.has_filings:
+            details["filings"] = _filings(connection, row["ticker"], row[lineage.period], of["known_at"])
+        nodes.append(
+            Node(
+                name=f"table:{name}",
+                entity=str(row[lineage.entity]) if lineage.entity else of["entity_id"],
+                period_end=row[lineage.period],
+                value=None,
+                unit=None,
+                known_at=row["known_at"],
+                details=details,
+                sources=_documents(connection, row[lineage.url], row["origin"]),
+            )
         )
-        for row in rows
-    ]
     hidden = rows[0]["found"] - len(rows) if rows else 0
-    return (
-        [*nodes, _missing(f"table:{name}", f"{hidden:,} more row(s)")]
-        if hidden
-        else nodes or [_missing(f"table:{name}")]
-    )
+    if hidden:
+        nodes.append(_missing(f"table:{name}", f"{hidden:,} more row(s)"))
+    return nodes or [_missing(f"table:{name}")]
+
+
+_MEMBERS = "select ticker from marts.dim_company where contains(universes, 'ai_hyperscalers')"
+"""Members of the group ai_core."""
+
+
+def _filings(connection: duckdb.DuckDBPyConnection, ticker: str, last: date, known_at: datetime) -> str | None:
+    """Return the accession numbers of the filings that a company's row of a quarter was read from."""
+    row = connection.execute(
+        "select string_agg(distinct accession_number, ' ' order by accession_number) "
+        "from marts.fct_company_cash_flows_quarterly where ticker = ? and period_end between ? - interval 92 day and ? "
+        "and known_at <= ? and (known_until is null or known_until > ?)",
+        [ticker, last, last, known_at, known_at],
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _missing(name: str, reason: str = "nothing was known") -> Node:
     return Node(name=name, entity=None, period_end=None, value=None, unit=None, known_at=None, null_reason=reason)
 
 
-def _document(connection: duckdb.DuckDBPyConnection, url: str | None, origin: str | None) -> Document | None:
-    """Return the newest archived answer from an address. A row outlives the answer that it first came in."""
-    if url is None:
-        return None
-    row = connection.execute(
-        "select body_sha256, fetched_at from ops.documents where url = ? order by fetched_at desc limit 1", [url]
-    ).fetchone()
-    return Document(
-        url=url, sha256=row[0] if row else None, fetched_at=row[1] if row else None, origin=origin if row else None
-    )
+def _documents(connection: duckdb.DuckDBPyConnection, urls: str | None, origin: str | None) -> tuple[Document, ...]:
+    """Return the newest archived answer from each address. A row outlives the answer that it first came in."""
+    found = []
+    for url in re.split(r",\s+(?=https?://)", urls or ""):
+        if url:
+            row = connection.execute(
+                "select body_sha256, fetched_at from ops.documents where url = ? order by fetched_at desc limit 1",
+                [url],
+            ).fetchone()
+            found.append(
+                Document(url=url, sha256=row[0] if row else None, fetched_at=row[1] if row else None, origin=origin)
+            )
+    return tuple(found)
 
 
 def _rows(

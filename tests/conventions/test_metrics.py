@@ -16,6 +16,8 @@ REQUIRED = {
     "version", "claim", "expected_sign", "unit", "polarity", "additivity", "kind", "grain", "formula", "inputs", "owner",
     "expected_lag_days", "freshness_sla_days", "valid_range", "caveats", "golden",
 }  # fmt: skip
+PARTS = {"observed_numerator": "summed_numerator", "observed_denominator": "summed_denominator"}
+"""Metrics for MetricFlow alone: the parts that ratios are summed from."""
 MEASURES = {"flow": "summed_value", "stock": "last_value", "ratio": "average_value", "index": "average_value"}
 
 
@@ -25,7 +27,11 @@ def declared() -> dict[str, dict]:
     for path in sorted((DBT / "models" / "metrics").glob("*.yml")):
         for metric in (yaml.safe_load(path.read_text()) or {}).get("metrics", []):
             assert metric["name"] not in found, f"{metric['name']} is declared twice"
-            found[metric["name"]] = metric
+            if metric["name"] in PARTS:
+                assert metric["type_params"]["measure"]["name"] == PARTS[metric["name"]]
+                assert not metric.get("config", {}).get("meta"), "dim_metric would list it"
+            else:
+                found[metric["name"]] = metric
     return found
 
 
@@ -81,6 +87,13 @@ def test_its_measure_is_its_additivity_s(name):
         measure = metric["type_params"]["measure"]
         used = measure["name"] if isinstance(measure, dict) else measure
         assert used == MEASURES[metric["config"]["meta"]["additivity"]]
+    else:
+        used = metric["type_params"].get("metrics") or [
+            metric["type_params"]["numerator"],
+            metric["type_params"]["denominator"],
+        ]
+        assert [each["name"] for each in used] == list(PARTS)
+        assert metric["config"]["meta"]["additivity"] == "ratio"
 
 
 @pytest.mark.parametrize("name", sorted(declared()))

@@ -1,5 +1,5 @@
 {#- Every column is read from the metric's declaration, so nothing is stated twice. -#}
-{%- set metrics = graph.metrics.values() | sort(attribute='name') if execute else [] -%}
+{%- set metrics = graph.metrics.values() | selectattr('config.meta') | sort(attribute='name') if execute else [] -%}
 with declared as (
     {% for metric in metrics %}
     {%- set meta = metric.config.meta or metric.meta %}

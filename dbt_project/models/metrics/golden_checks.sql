@@ -1,6 +1,6 @@
 {#- The golden facts of every metric's declaration against what was known then. One that needs a whole series
     (only_if_complete) counts as not landed where the value is null. -#}
-{%- set metrics = graph.metrics.values() | sort(attribute='name') if execute else [] -%}
+{%- set metrics = graph.metrics.values() | selectattr('config.meta') | sort(attribute='name') if execute else [] -%}
 with expected as (
     select
         null::varchar as metric_id,

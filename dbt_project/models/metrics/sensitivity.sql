@@ -1,0 +1,65 @@
+-- One row per scenario that a metric of an entity was computed under, beside its default.
+with observations as (
+
+    select * from {{ ref('metric_observations') }} as observations
+    where {{ known_then('observations', run_instant()) }}
+
+),
+
+defaults as (
+
+    select * from observations
+    where parameter_set = 'default'
+
+),
+
+scenarios as (
+
+    select * from observations
+    where parameter_set <> 'default'
+
+),
+
+compared as (
+
+    select
+        ---------- keys
+        scenarios.metric_id::varchar as metric_id,
+        scenarios.entity_type::varchar as entity_type,
+        scenarios.entity_id::varchar as entity_id,
+        scenarios.grain::varchar as grain,
+        scenarios.parameter_set::varchar as parameter_set,
+        scenarios.period_end::date as period_end,
+
+        ---------- measures
+        scenarios.unit::varchar as unit,
+        defaults.value::double as default_value,
+        scenarios.value::double as scenario_value,
+        (scenarios.value - defaults.value)::double as difference,
+        defaults.null_reason::varchar as default_null_reason,
+        scenarios.null_reason::varchar as scenario_null_reason,
+
+        ---------- when it was known
+        greatest(defaults.known_at, scenarios.known_at)::timestamptz as known_at
+    from scenarios
+    inner join defaults
+        on
+            scenarios.metric_id = defaults.metric_id
+            and scenarios.entity_type = defaults.entity_type
+            and scenarios.entity_id = defaults.entity_id
+            and scenarios.grain = defaults.grain
+            and scenarios.period_end = defaults.period_end
+
+),
+
+newest as (  -- the newest period with both values; where there is none, the newest, with the reasons
+
+    select * from compared
+    qualify row_number() over (
+        partition by metric_id, entity_type, entity_id, grain, parameter_set
+        order by (difference is not null) desc, period_end desc
+    ) = 1
+
+)
+
+select * from newest

@@ -1,0 +1,231 @@
+"""`drypowder explain` leads from a figure to filings, auctions, series and archived bytes, and says why there is none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+
+import pytest
+import zstandard
+
+from tests.integration.conftest import cli
+from warehouse import provenance, semantics
+from warehouse.errors import QueryFailed
+from warehouse.release import connect, current
+from warehouse.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.slow
+
+ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
+
+
+@pytest.fixture(scope="module")
+def connection(built):
+    with connect(built.home) as opened:
+        yield opened
+
+
+def named(node, name):
+    return [each for each in node.walk() if each.name == name]
+
+
+def archived(settings, document):
+    """Return the bytes of a document, which are in the archive under their digest."""
+    path = settings.archive / "sha256" / document.sha256[:2] / f"{document.sha256}.zst"
+    with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+        body = reader.read()
+    assert hashlib.sha256(body).hexdigest() == document.sha256
+    return body
+
+
+def test_a_ratio_leads_to_its_filings_and_their_bytes(built, connection):
+    node = provenance.explain(connection, "capex_to_ocf", "MSFT", "2025-12-31")
+    assert node.value == pytest.approx(83.094 / 160.506)
+    assert [each.name for each in node.inputs] == ["capex_ttm", "ocf_ttm"]
+    for each, concept in zip(node.inputs, ("capex", "ocf"), strict=True):
+        rows = each.inputs
+        assert [str(row.period_end) for row in rows] == ["2025-12-31", "2025-09-30", "2025-06-30", "2025-03-31"]
+        assert {row.details["concept"] for row in rows} == {concept}
+        assert float(sum(row.details["value_usd"] for row in rows)) / 1e9 == pytest.approx(each.value)
+        assert all(ACCESSION.fullmatch(row.details["accession_number"]) for row in rows)
+    (document,) = node.documents()
+    assert document.url == "https://data.sec.gov/api/xbrl/companyfacts/CIK0000789019.json"
+    body = archived(built, document)
+    assert node.inputs[0].inputs[0].details["accession_number"].encode() in body
+
+
+def test_what_was_not_known_is_not_in_the_tree(connection):
+    now = provenance.explain(connection, "capex_ttm", "MSFT", "latest")
+    then = provenance.explain(connection, "capex_ttm", "MSFT", "latest", as_of="2025-08-01")
+    assert str(then.period_end) == "2025-06-30" < str(now.period_end)
+    instant = connection.execute("select metrics.instant_of('2025-08-01')").fetchone()[0]
+    assert all(each.known_at is None or each.known_at <= instant for each in then.walk())
+    assert {row.details["accession_number"] for row in then.inputs}.isdisjoint(
+        row.details["accession_number"] for row in now.inputs
+    )
+    with pytest.raises(QueryFailed, match="as of 2001-01-01"):
+        provenance.explain(connection, "capex_ttm", "MSFT", "latest", as_of="2001-01-01")
+
+
+def test_an_auction_is_a_cusip(built, connection):
+    node = provenance.explain(connection, "bid_to_cover", "912797ST5", "latest")
+    (row,) = node.inputs
+    assert row.details["cusip"] == row.entity == "912797ST5"
+    (document,) = node.documents()
+    assert b"912797ST5" in archived(built, document)
+
+
+def test_net_liquidity_says_what_is_missing_and_names_its_series(built, connection):
+    node = provenance.explain(connection, "net_liquidity", "US", "2026-05-20")
+    assert node.value is None
+    assert node.null_reason == "missing_input: tga_wednesday"
+    (assets,) = named(node, "series:fed_total_assets")
+    assert assets.value == 6713.643
+    assert assets.details["source_key"] == "RESPPMA_N.WW"
+    assert assets.details["revision_number"] >= 1
+    assert assets.known_at == dt.datetime(2026, 5, 21, 20, 30, tzinfo=dt.UTC)
+    assert archived(built, assets.sources[0])
+    (account,) = named(node, "series:tga_wednesday")
+    assert (account.value, account.null_reason) == (None, "not landed")
+
+
+def test_an_index_says_which_pillars_are_missing(connection):
+    node = provenance.explain(connection, "csi", "US", "latest", depth=1)
+    assert node.value is None
+    assert node.null_reason == "missing_pillar: demand, dry_powder, plumbing, cost, absorption"
+    inputs = dict(connection.execute("select metric_id, inputs from metrics.dim_metric").fetchall())
+    assert {each.name for each in node.inputs} == {each.strip() for each in inputs["csi"].split(",")}
+    assert len(named(node, "dealer_share")) == provenance.MOST_MEMBERS  # of single auctions, the newest
+
+
+def test_a_state_reads_the_newest_that_was_known(connection):
+    node = provenance.explain(connection, "drawdown", "BTC", "latest")
+    (row,) = node.inputs
+    assert row.period_end < node.period_end
+    assert row.known_at <= node.known_at
+    assert row.details["close_usd"] > 0
+
+
+def test_a_group_is_its_members(connection):
+    node = provenance.explain(connection, "capex_to_ocf", "ai_core", "2024-12-31", depth=1)
+    assert named(node, "capex_ttm")
+    companies = {each.entity for each in provenance.explain(connection, "capex_ttm", "ai_core", "2024-12-31").walk()}
+    assert companies >= {"AMZN", "GOOGL", "META", "MSFT"}
+
+
+def test_a_log_kept_by_hand_is_its_page(connection):
+    node = provenance.explain(connection, "capex_guidance_mid", "META", "latest")
+    (row,) = node.inputs
+    assert row.name == "table:capex_guidance"
+    assert [each.sha256 for each in row.sources] == [None]
+    cover = provenance.explain(connection, "commitment_cover_on_record", "SA", "latest")
+    assert len(list(cover.documents())) > 1  # one address of several is one document
+
+
+def test_every_observation_can_be_explained(connection):
+    # Of each metric the newest with a value, or the newest: nothing is declared that cannot be followed.
+    rows = connection.execute("""
+        select metric_id, entity_id from metrics.latest
+        qualify row_number() over (partition by metric_id order by value is null, period_end desc, entity_id) = 1
+    """).fetchall()
+    assert len(rows) > 60
+    unexplained = []
+    for metric, entity in rows:
+        node = provenance.explain(connection, metric, entity, "latest", depth=2)
+        assert (node.value is None) == (node.null_reason is not None), metric
+        if node.value is not None and not list(node.documents()):
+            unexplained.append(metric)
+    assert unexplained == []
+
+
+def test_every_table_that_a_metric_reads_is_followed():
+    read = set()
+    for path in (PROJECT_ROOT / "dbt_project" / "models" / "metrics").glob("*.yml"):
+        read |= {each.rpartition(".")[2] for each in re.findall(r"'?table:([\w.]+)", path.read_text())}
+    marts = {each for each in read if each.startswith(("fct_", "dim_"))}
+    assert {f"marts.{each}" for each in marts} <= set(provenance.MARTS)
+    assert set(provenance.STANDS_FOR.values()) <= set(provenance.MARTS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (("capex_tm", "MSFT", "latest"), "capex_ttm"),
+        (("capex_ttm", "MSFTX", "latest"), "MSFT"),
+        (("capex_ttm", "MSFT", "1999-12-31"), "a period that ends between 20"),
+        (("capex_ttm", "MSFT", "Q4"), "2025-12-31"),
+    ],
+)
+def test_a_wrong_question_says_what_there_is(connection, asked, answer):
+    with pytest.raises(QueryFailed) as refused:
+        provenance.explain(connection, *asked)
+    assert answer in str(refused.value)
+
+
+def test_a_scenario_is_explained_with_its_own_inputs(connection):
+    plain = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", depth=1)
+    leases = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="with_leases", depth=1)
+    assert leases.value > plain.value
+    assert leases.details["parameter_set"] == "with_leases"
+    filings = named(leases, "table:marts.fct_ai_funding_quarterly")[0].details["filings"]
+    assert all(ACCESSION.fullmatch(each) for each in filings.split())
+    with pytest.raises(QueryFailed, match="a parameter set of .*default"):
+        provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="nonsense")
+
+
+# ---------------------------------------------------------------------------------------------------------- in a terminal
+
+
+def test_the_tree_in_a_terminal_cuts_nothing_off(built):
+    shown = cli(built, "explain", "capex_to_ocf", "MSFT", "2025-12-31")
+    assert shown.returncode == 0, shown.stderr
+    assert len(ACCESSION.findall(shown.stdout)) == 8
+    assert re.search(r"archive sha256 [0-9a-f]{64}\b", shown.stdout)
+    told = cli(built, "explain", "capex_to_ocf", "MSFT", "2025-12-31", "--json")
+    assert json.loads(told.stdout)["inputs"][0]["name"] == "capex_ttm"
+
+
+def test_a_tree_of_another_day_in_a_terminal(built):
+    now = cli(built, "explain", "capex_ttm", "MSFT")
+    then = cli(built, "explain", "capex_ttm", "MSFT", "--as-of", "2025-08-01", "--depth", "1")
+    assert now.stdout.startswith("capex_ttm MSFT 2026-06-30 = 115.948 usd_bn")
+    assert then.stdout.startswith("capex_ttm MSFT 2025-06-30 = 64.551 usd_bn")
+
+
+def test_a_wrong_question_in_a_terminal_is_an_error_and_no_traceback(built):
+    shown = cli(built, "explain", "capex_tm", "MSFT")
+    assert shown.returncode != 0
+    assert "capex_ttm" in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert cli(built, "metrics", "explain", "nonsense").returncode != 0
+
+
+def test_metrics_are_listed_and_defined(built, connection):
+    listed = cli(built, "metrics", "list", "--claim", "C10")
+    declared = connection.execute("select metric_id from metrics.dim_metric where contains(claims, 'C10')").fetchall()
+    assert all(f" {metric} " in listed.stdout for (metric,) in declared)
+    assert " capex_yoy " not in listed.stdout
+    defined = cli(built, "metrics", "explain", "capex_to_ocf").stdout
+    for said in (
+        "capex_ttm / ocf_ttm",
+        "ratio; higher is tighter",
+        "C1, C17",
+        "table:fct_company_cash_flows_quarterly",
+    ):
+        assert said in defined
+
+
+def test_metricflow_answers_and_says_why_not(built):
+    asked = (
+        "metrics", "query", "capex_ttm", "--group-by", "observation__entity_id,metric_time__day",
+        "--where", "{{ Dimension('observation__entity_id') }} = 'NVDA'", "--order=-metric_time__day", "--limit", "2",
+    )  # fmt: skip
+    done = cli(built, *asked)
+    assert done.returncode == 0, done.stderr
+    header, *rows = done.stdout.splitlines()
+    assert header == "metric_time__day,observation__entity_id,capex_ttm"
+    assert [row.split(",")[1] for row in rows] == ["NVDA", "NVDA"]
+    with pytest.raises(QueryFailed, match="MetricFlow did not answer"):
+        semantics.query(built, current(built).path, ["no_such_metric"])
