@@ -15,7 +15,7 @@ with declared as (
         {{ dbt.string_literal(dbt.escape_single_quotes(meta.formula)) }} as formula,
         {{ dbt.string_literal(meta.inputs | default([]) | join(', ')) }} as inputs,
         {{ dbt.string_literal(meta.kind | default('reported')) }} as kind,
-        {{ meta.expected_sign | default('null') }} as expected_sign,
+        {{ meta.expected_sign | default('null', true) }} as expected_sign,
         {{ meta.version }} as metric_version,
         {{ dbt.string_literal(meta.owner) }} as owner,
         {{ meta.expected_lag_days }} as expected_lag_days,

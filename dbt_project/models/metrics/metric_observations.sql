@@ -5,6 +5,8 @@ with computed as (
     select * from {{ ref('int_metrics__subjects') }}
     union all
     select * from {{ ref('int_metrics__composites') }}
+    union all
+    select * from {{ ref('int_metrics__statistics') }}
 
 ),
 

@@ -15,6 +15,9 @@ observations as (
     union all
     select * from {{ ref('int_metrics__composites') }}
     where parameter_set = 'default'
+    union all
+    select * from {{ ref('int_metrics__statistics') }}
+    where parameter_set = 'default'
 
 ),
 

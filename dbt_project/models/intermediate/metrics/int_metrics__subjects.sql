@@ -18,6 +18,7 @@
     ref('int_metrics__league'),
     ref('int_metrics__momentum_hold'),
     ref('int_metrics__near_cash'),
+    ref('int_metrics__bathtub_balance'),
 ] -%}
 select * from {{ subject }}
 {{ 'union all' if not loop.last }}

@@ -86,6 +86,21 @@ stated as (
     where not is_deleted
     union all
     select
+        'ofr.hedge_funds' as source_table,
+        mnemonic as source_key,
+        quarter_end as period_end,
+        coalesce(amount_usd, leverage_ratio, fund_count)::double as value,
+        pit_quality,
+        known_at,
+        known_until,
+        ingested_at,
+        _origin as origin,
+        _source_url as source_url,
+        _source_sha256 as source_sha256
+    from {{ ref('stg_ofr__hedge_funds') }}
+    where not is_deleted
+    union all
+    select
         'bea.gdp' as source_table,
         series_code as source_key,
         quarter_end as period_end,

@@ -1,0 +1,9 @@
+"""What each asset's week answers to a change of net liquidity and of scarcity (METHOD A.10)."""
+
+
+def model(dbt, session):
+    """Return one row per Friday, asset and measure."""
+    from warehouse.estimators.panel_statistics import betas
+
+    dbt.config(materialized="table")
+    return betas(dbt.ref("int_statistics__asset_weeks").df(), dbt.ref("int_statistics__fridays").order("date_day").df())

@@ -1,0 +1,9 @@
+"""How far bitcoin runs ahead of scarcity and of net liquidity (METHOD A.11)."""
+
+
+def model(dbt, session):
+    """Return one row per last Friday of a quarter, target and lag."""
+    from warehouse.estimators.panel_statistics import lead_lag_curves
+
+    dbt.config(materialized="table")
+    return lead_lag_curves(dbt.ref("int_statistics__fridays").order("date_day").df())

@@ -1,0 +1,11 @@
+"""Who explains how much of the cost of capital and of bitcoin's returns (claims C9 and C21)."""
+
+
+def model(dbt, session):
+    """Return one row per last Friday of a quarter, study and player."""
+    from warehouse.estimators.panel_statistics import variance_shares
+
+    dbt.config(materialized="table")
+    return variance_shares(
+        dbt.ref("int_statistics__asset_weeks").df(), dbt.ref("int_statistics__fridays").order("date_day").df()
+    )
