@@ -23,13 +23,14 @@ OURS = {"csi": "Capital Scarcity Index", "cost_of_capital_index": "Cost of capit
 THEIRS = {"nfci": "NFCI", "ofr_fsi": "OFR FSI"}
 OTHERS = {"joint_rise_intensity": "Joint rise, intensity", "real_yield_10y": "Ten-year real yield"}
 WEEKS = 52
+FIRST_YEAR = 2000
 
 
 def weekly(connection):
     """Return weekly values (Fridays): ours as known at the cut-off, theirs as published today."""
     ours = connection.execute(
         "select period_end as day, metric_id as name, value from metrics.latest where value is not null "
-        f"and metric_id in {tuple([*OURS, *OTHERS])} and dayofweek(period_end) = 5"
+        f"and metric_id in {(*OURS, *OTHERS)} and dayofweek(period_end) = 5"
     ).df()
     theirs = connection.execute(
         "select period_end as day, series_id as name, value from marts.fct_observations "
@@ -73,6 +74,7 @@ def divergences(table, mine, other, count=5):
 
 def plot(table, path):
     """Draw ours and theirs, one panel each, one time axis."""
+    table = table[table.index.year >= FIRST_YEAR]
     drawn = [(c, {**OURS, **THEIRS}[c]) for c in [*OURS, *THEIRS] if c in table and table[c].notna().any()]
     figure, axes = plt.subplots(len(drawn), 1, figsize=(10, 2.1 * len(drawn)), sharex=True)
     for axis, (name, label) in zip(axes, drawn, strict=True):
@@ -89,9 +91,11 @@ def page(table, rows, release):
     lines = [
         "# Our measures beside published indices",
         "",
-        f"Written by `benchmarks/compare_indices.py` from release {release} of the sample; run it again on live data. "
-        "Weekly values, Fridays: ours as known at the cut-off, the published ones as they stand today (their past is "
-        "re-estimated, so this comparison is no back-test).",
+        (
+            f"Written by `benchmarks/compare_indices.py` from release {release} of the sample; run it again on live data. "
+            "Weekly values, Fridays: ours as known at the cut-off, the published ones as they stand today (their past is "
+            "re-estimated, so this comparison is no back-test)."
+        ),
         "",
         "![Our measures and published indices](images/comparison.png)",
         "",
@@ -109,8 +113,10 @@ def page(table, rows, release):
     if "csi" not in table:
         lines += [
             "",
-            "The Capital Scarcity Index has no value on the sample: four of its five pillars lack inputs there "
-            "(`drypowder explain csi US 2026-05-22` says which). Its comparison waits for landed data.",
+            (
+                "The Capital Scarcity Index has no value on the sample: four of its five pillars lack inputs there "
+                "(`drypowder explain csi US 2026-05-22` says which). Its comparison waits for landed data."
+            ),
         ]
     return "\n".join(lines) + "\n"
 
