@@ -23,6 +23,7 @@ OURS = {"csi": "Capital Scarcity Index", "cost_of_capital_index": "Cost of capit
 THEIRS = {"nfci": "NFCI", "ofr_fsi": "OFR FSI"}
 OTHERS = {"joint_rise_intensity": "Joint rise, intensity", "real_yield_10y": "Ten-year real yield"}
 WEEKS = 52
+QUARTER_DAYS = 91
 FIRST_YEAR = 2000
 
 
@@ -65,7 +66,7 @@ def divergences(table, mine, other, count=5):
     gap = (ranks[mine] - ranks[other]).sort_values(key=abs, ascending=False)
     chosen: list[pd.Timestamp] = []
     for day in gap.index:
-        if all(abs((day - other_day).days) > 91 for other_day in chosen):
+        if all(abs((day - other_day).days) > QUARTER_DAYS for other_day in chosen):
             chosen.append(day)
         if len(chosen) == count:
             break
@@ -92,9 +93,9 @@ def page(table, rows, release):
         "# Our measures beside published indices",
         "",
         (
-            f"Written by `benchmarks/compare_indices.py` from release {release} of the sample; run it again on live data. "
-            "Weekly values, Fridays: ours as known at the cut-off, the published ones as they stand today (their past is "
-            "re-estimated, so this comparison is no back-test)."
+            f"Written by `benchmarks/compare_indices.py` from release {release} of the sample; run it again on live "
+            "data. Weekly values, Fridays: ours as known at the cut-off, the published ones as they stand today (their "
+            "past is re-estimated, so this comparison is no back-test)."
         ),
         "",
         "![Our measures and published indices](images/comparison.png)",

@@ -1,18 +1,16 @@
 """The price of capital by day: what was known of yields and credit at each cut-off, and whether they rise together."""
 
+SERIES = ("yield_10y", "yield_30y", "real_yield_10y", "ofr_credit", "gz_spread", "excess_bond_premium")
+
 
 def model(dbt, session):
     """Return one row per weekday and set of parameters: the legs, their 21-day changes, thresholds, flag, intensity."""
     from warehouse.estimators.panels import price_of_capital
 
     dbt.config(materialized="table")
-    states = dbt.ref("int_state__daily")
-    parameters = dbt.ref("thesis_parameters").df()
-    wide = (
-        states.filter(
-            "series_id in ('yield_10y', 'yield_30y', 'real_yield_10y', 'ofr_credit', 'gz_spread', 'excess_bond_premium')"
-        )
+    states = (
+        dbt.ref("int_state__daily")
+        .filter(f"series_id in {SERIES}")
         .project("date_day, series_id, value, pit_rank, origin_rank")
-        .df()
     )
-    return price_of_capital(wide, parameters)
+    return price_of_capital(states.df(), dbt.ref("thesis_parameters").df())
