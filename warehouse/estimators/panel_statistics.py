@@ -319,7 +319,7 @@ def betas(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
                         "measure": measure,
                         "value": value[mine, asset],
                         "own_value": own[mine, asset],
-                        "estimated_on": pd.to_datetime([days[n] if n >= 0 else None for n in newest[mine, asset]]),
+                        "estimated_on": days[newest[mine, asset]].where(newest[mine, asset] >= 0),
                         "n": counts[mine, asset],
                         "null_reason": reasons,
                         **known_ranks,
@@ -449,7 +449,7 @@ def lead_lag_curves(fridays: pd.DataFrame) -> pd.DataFrame:
         levels = level(fridays, target)
         for row in ends(days, "quarter"):
             past = slice(0, row + 1)
-            if np.isnan(price[past]).all():
+            if days[row].year < FIRST_YEAR or np.isnan(price[past]).all():
                 continue  # no bitcoin yet, and no question
             curve = lead_lag(price[past], levels[past], replications=CURVE_REPLICATIONS)
             found.append(
@@ -494,7 +494,7 @@ def canary_hits(fridays: pd.DataFrame) -> pd.DataFrame:
     pit, origin = worst_so_far(fridays, "pit_rank"), worst_so_far(fridays, "origin_rank")
     rows: list[dict[str, Any]] = []
     for row in ends(days, "month"):
-        if np.isnan(level(fridays, "cci")[: row + 1]).all():
+        if days[row].year < FIRST_YEAR or np.isnan(level(fridays, "cci")[: row + 1]).all():
             continue
         past = slice(0, row + 1)
         found = canary_hit_rate(canary[past], event[past], threshold=ALARM, horizon=HIT_WEEKS, min_alarms=MIN_ALARMS)
