@@ -61,8 +61,8 @@ EVENT_ID = "warsh-2026-01-30"
 class Panel:
     """Weekly returns, (weeks, assets), every Friday between the first and the last. Unknown returns are NaN.
 
-    `known_at` is in nanoseconds since 1970 and does not fall over the weeks of an asset: a week counts once those
-    before it do, so that what is known of an asset is always a prefix.
+    `known_at` is in nanoseconds since 1970 and does not fall over the known weeks of an asset: a week that became known
+    after a later one is left out for good, so that what is known of an asset is always a prefix.
     """
 
     days: pd.DatetimeIndex
@@ -104,12 +104,14 @@ def panel_of(weeks: pd.DataFrame, days: pd.DatetimeIndex) -> Panel:
     groups = weeks.groupby("asset_id", sort=True)["asset_group"].first()
     assets = tuple(str(name) for name in groups.index)
     shape = (len(every), len(assets))
-    returns, known_at = np.full(shape, np.nan), np.full(shape, np.iinfo(np.int64).min)
+    returns, known_at = np.full(shape, np.nan), np.full(shape, np.iinfo(np.int64).max)
     ranks = np.full((2, *shape), np.nan)
     rows = every.get_indexer(pd.DatetimeIndex(weeks["week_end"]))
     columns = np.searchsorted(np.array(assets, dtype=object), weeks["asset_id"].to_numpy(dtype=object))
     returns[rows, columns] = weeks["return_ratio"].to_numpy(dtype=np.float64)
     known_at[rows, columns] = pd.DatetimeIndex(pd.to_datetime(weeks["known_at"], utc=True)).as_unit("ns").asi8
+    if len(known_at):
+        returns[:-1][known_at[:-1] > np.minimum.accumulate(known_at[::-1], axis=0)[::-1][1:]] = np.nan
     for at, name in enumerate(("pit_rank", "origin_rank")):
         ranks[at, rows, columns] = weeks[name].to_numpy(dtype=np.float64)
     return Panel(
@@ -117,7 +119,7 @@ def panel_of(weeks: pd.DataFrame, days: pd.DatetimeIndex) -> Panel:
         assets=assets,
         groups=tuple(str(name) for name in groups),
         returns=returns,
-        known_at=np.maximum.accumulate(known_at, axis=0),
+        known_at=known_at,
         pit_rank=ranks[0],
         origin_rank=ranks[1],
     )
@@ -319,7 +321,7 @@ def betas(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
                         "measure": measure,
                         "value": value[mine, asset],
                         "own_value": own[mine, asset],
-                        "estimated_on": pd.to_datetime([days[n] if n >= 0 else None for n in newest[mine, asset]]),
+                        "estimated_on": days[newest[mine, asset]].where(newest[mine, asset] >= 0),
                         "n": counts[mine, asset],
                         "null_reason": reasons,
                         **known_ranks,
@@ -449,7 +451,7 @@ def lead_lag_curves(fridays: pd.DataFrame) -> pd.DataFrame:
         levels = level(fridays, target)
         for row in ends(days, "quarter"):
             past = slice(0, row + 1)
-            if np.isnan(price[past]).all():
+            if days[row].year < FIRST_YEAR or np.isnan(price[past]).all():
                 continue  # no bitcoin yet, and no question
             curve = lead_lag(price[past], levels[past], replications=CURVE_REPLICATIONS)
             found.append(
@@ -494,7 +496,7 @@ def canary_hits(fridays: pd.DataFrame) -> pd.DataFrame:
     pit, origin = worst_so_far(fridays, "pit_rank"), worst_so_far(fridays, "origin_rank")
     rows: list[dict[str, Any]] = []
     for row in ends(days, "month"):
-        if np.isnan(level(fridays, "cci")[: row + 1]).all():
+        if days[row].year < FIRST_YEAR or np.isnan(level(fridays, "cci")[: row + 1]).all():
             continue
         past = slice(0, row + 1)
         found = canary_hit_rate(canary[past], event[past], threshold=ALARM, horizon=HIT_WEEKS, min_alarms=MIN_ALARMS)

@@ -31,6 +31,8 @@ from warehouse.estimators.panel_statistics import (
 
 WEEKS = 420
 DAYS = pd.date_range("2014-01-03", periods=WEEKS, freq="W-FRI")
+CUTS = (129, 364)
+"""Rows of quarters' ends, after which the frames are cut."""
 LEVELS = ("csi", "cci", "net_liquidity", "real_yield_10y", "yield_2y", "broad_dollar", "btc_close", "demand", "supply",
           "joint_rise")  # fmt: skip
 NAMES = ("BTC", "ETH", MARKET, "factor_hml", "gold_fund", "treasury_10y", "treasury_2y")
@@ -96,6 +98,9 @@ def everything():
     durations = panel.assign(
         date_day=panel["week_end"], value=np.tile(np.arange(len(names), dtype=float), (WEEKS, 1)).T.ravel()
     )[["date_day", "asset_id", "value"]]
+    late = panel["asset_id"].isin(["treasury_2y", "treasury_10y"]) & panel["week_end"].isin([DAYS[n - 4] for n in CUTS])
+    panel.loc[late, "return_ratio"] = -0.5
+    panel.loc[late, "known_at"] += pd.Timedelta(days=60)  # a week that is known after those that follow it
     return panel[panel["return_ratio"].notna()], levels, durations
 
 
@@ -113,7 +118,7 @@ QUESTIONS = {
 def test_what_comes_later_changes_nothing_that_was_said(name):
     panel, levels, durations = everything()
     whole = QUESTIONS[name](panel, levels, durations)
-    for rows in (130, 370):
+    for rows in CUTS:
         day = DAYS[rows]
         cut = day.tz_localize("UTC") + pd.Timedelta(hours=22)
         before = QUESTIONS[name](
@@ -156,6 +161,7 @@ def test_fridays_are_every_friday():
 def test_a_quarter_ends_on_its_last_friday():
     found = [DAYS[row].date() for row in ends(DAYS, "quarter")]
     assert found[:3] == [date(2014, 3, 28), date(2014, 6, 27), date(2014, 9, 26)]
+    assert set(CUTS) <= set(ends(DAYS, "quarter"))
     assert ends(DAYS[:5], "month") == [4]  # 31 January 2014; no later row is needed to know it
 
 
@@ -281,6 +287,7 @@ def league(sign):
     turn = np.where(quarter % 2 == 1, 1, -1)  # of the weeks after an even-numbered quarter's end
     slope = turn if sign == "mirror" else np.ones(WEEKS)
     returns = 0.002 * slope[:, None] * (duration - 5.5) + 0.002 * drawn(70, WEEKS, 12)
+    returns[starts[0]] *= -40  # the week that a quarter ends with is none of the weeks after it
     regime = np.full(WEEKS, "TRANSITION", dtype=object)
     for at, row in enumerate(starts):
         regime[row] = "INJECTION" if at % 2 == 0 else "DRAIN"
@@ -308,6 +315,8 @@ def test_a_quarter_counts_once_its_weeks_are_over():
     quarters = [DAYS[row].date() for row in ends(DAYS, "quarter")]
     assert counts[quarters[0]] == 0
     assert counts[quarters[1]] == 1  # 13 weeks lie between
+    first = found[(found["measure"] == "injection") & (found["date_day"] == quarters[1])]
+    assert first["value"].iloc[0] > 0.9
     assert FORWARD_WEEKS == 13
 
 

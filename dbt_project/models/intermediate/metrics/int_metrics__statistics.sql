@@ -16,7 +16,7 @@ with tails as (
         null as numerator,
         null as denominator,
         coverage,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from {{ ref('int_statistics__forced_sales') }}
@@ -38,7 +38,7 @@ betas as (
         null as numerator,
         null as denominator,
         n / 104.0 as coverage,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from {{ ref('int_statistics__betas') }}
@@ -64,7 +64,7 @@ elimination as (
         least(assets / {{ universe_needed }}.0, 1.0) as coverage,
         case
             when assets < {{ universe_needed }} then 'universe_below_{{ universe_needed }}: ' || assets
-            else null_reason
+            else null_reason::varchar
         end as null_reason,
         pit_rank,
         origin_rank
@@ -78,7 +78,7 @@ curves as (
         date_day,
         peak_lag,
         stability,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from {{ ref('int_statistics__lead_lag') }}
@@ -99,7 +99,7 @@ leads as (
         null as numerator,
         null as denominator,
         1.0 as coverage,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from curves
@@ -120,7 +120,7 @@ hits as (
         null as numerator,
         null as denominator,
         1.0 as coverage,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from {{ ref('int_statistics__canary_hits') }}
@@ -139,7 +139,7 @@ shares as (
         null as numerator,
         null as denominator,
         1.0 as coverage,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from {{ ref('int_statistics__variance_shares') }}
@@ -180,7 +180,7 @@ states as (
         numerator,
         denominator,
         coverage,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from evaluated
@@ -196,7 +196,7 @@ states as (
         null as numerator,
         null as denominator,
         n / 120.0 as coverage,
-        null_reason,
+        null_reason::varchar as null_reason,
         pit_rank,
         origin_rank
     from {{ ref('int_statistics__event_slopes') }}

@@ -6,6 +6,7 @@ def model(dbt, session):
     from warehouse.estimators.panel_statistics import forced_sales
 
     dbt.config(materialized="table")
-    return forced_sales(
-        dbt.ref("int_statistics__asset_weeks").df(), dbt.ref("int_statistics__fridays").order("date_day").df()
-    )
+    # Nobody sells a factor that is long and short. They are known two months late besides: with them the week judged
+    # would be that old.
+    weeks = dbt.ref("int_statistics__asset_weeks").filter("asset_group <> 'factors' or asset_id = 'factor_market'")
+    return forced_sales(weeks.df(), dbt.ref("int_statistics__fridays").order("date_day").df())

@@ -37,7 +37,7 @@ fridays as (
         tails.low::double as tail_dependence_low_ratio,
         tails.high::double as tail_dependence_high_ratio,
         tails.n::integer as pair_count,
-        case when tails.date_day is null then 'not_month_end' else tails.null_reason end::varchar
+        case when tails.date_day is null then 'not_month_end' else tails.null_reason::varchar end::varchar
             as tail_dependence_null_reason,
 
         ---------- how good it is

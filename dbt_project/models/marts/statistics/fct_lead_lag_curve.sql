@@ -25,7 +25,7 @@ lags as (
         peak_lag_high::double as peak_lag_high_weeks,
         stability::double as stability_ratio,
         case
-            when correlation is null then coalesce(null_reason, 'short_history: ' || pairs::integer || ' of 104')
+            when correlation is null then coalesce(null_reason::varchar, 'short_history: ' || pairs::integer || ' of 104')
         end::varchar as null_reason,
 
         ---------- how good it is
