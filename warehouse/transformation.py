@@ -39,7 +39,8 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
     """Return what dbt_project/profiles.yml and the models read from the environment."""
     return {
         **os.environ,
-        "WAREHOUSE_DUCKDB": str(settings.warehouse.resolve()),
+        # Relative to the home, where dbt runs: what it parsed of the project is then good for any home.
+        "WAREHOUSE_DUCKDB": settings.warehouse.name,
         "WAREHOUSE_THREADS": str(settings.threads),
         "WAREHOUSE_MEMORY_LIMIT": settings.memory_limit,
         "WAREHOUSE_NOW": clock.now(settings).isoformat(),
@@ -59,6 +60,7 @@ def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress |
     target = settings.home / "dbt"
     arguments = [
         sys.executable,
+        "-P",  # the home has a folder dbt, which is no package
         "-m",
         "warehouse.transformation",
         "--log-format",
@@ -70,9 +72,9 @@ def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress |
         "--no-use-colors",
         *command,
         "--project-dir",
-        str(settings.dbt_project),
+        str(settings.dbt_project.resolve()),
         "--profiles-dir",
-        str(settings.dbt_project),
+        str(settings.dbt_project.resolve()),
         "--target-path",
         str(target.resolve()),
     ]
@@ -82,6 +84,7 @@ def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress |
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        cwd=settings.home,
         env=environment(settings, run_id),
     )
     said: list[str] = []

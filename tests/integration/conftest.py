@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from warehouse import pipeline
 from warehouse.settings import PROJECT_ROOT, Settings
+from warehouse.transformation import run_dbt
 
 
 def cli(settings: Settings, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -37,10 +38,30 @@ def sample_settings():
     return Settings(sources=f"recorded:{PROJECT_ROOT / 'sample'}", lock_wait_seconds=30)
 
 
+def shared_folder(tmp_path_factory):
+    """Return the folder that all workers share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once(tmp_path_factory):
+    """Let dbt read the project once and not once a home: it takes longer than most runs of it."""
+    shared = shared_folder(tmp_path_factory)
+    settings = Settings(home=shared / "parsed", now="2026-01-01T00:00:00Z")
+    parsed = settings.home / "dbt" / "partial_parse.msgpack"
+    with FileLock(shared / "parsed.lock"):
+        if not parsed.exists():
+            settings.home.mkdir(parents=True, exist_ok=True)
+            run_dbt(settings, "parsed", "parse")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DBT_PARTIAL_PARSE_FILE_PATH", str(parsed))
+        yield
+
+
 def built_once(tmp_path_factory, name, build):
     """Build a home in the folder that all workers share, unless one of them has."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
+    shared = shared_folder(tmp_path_factory)
     home = shared / name
     with FileLock(shared / f"{name}.lock"):
         if not (home / "current").exists():

@@ -1,4 +1,4 @@
-{#- What was known at the cut-off of each Friday of the 400 days before: returns by day, the newest first. A Friday meets
+{#- What was known at the cut-off of each Friday of the 520 days before: returns by day, the newest first. A Friday meets
     only the years that its window lies in, or it would meet every day there is. -#}
 with returns as (
 
@@ -64,7 +64,7 @@ windows as (
             fridays.return_year = returns.return_year
             and fridays.cutoff_at >= returns.known_at
             and fridays.cutoff_at < returns.known_before
-    where {{ days_between('returns.return_date', 'fridays.date_day') }} between 0 and 400
+    where {{ days_between('returns.return_date', 'fridays.date_day') }} between 0 and 520
 
 )
 
