@@ -1,7 +1,9 @@
 {# The newest observation of each watched metric and entity, and since when it is that: first the newest version of a
-   period, then the newest period. `watched` has metric_id and entity_id, where ANY means whoever spoke last; observations
-   have the columns of int_metrics__subjects, `can_end` where they have withdrawn_at. #}
-{% macro newest_metrics(observations, watched, can_end=true) -%}
+   period, then the newest period. A period that cannot be computed yet displaces none that can: while a group waits for
+   its last member, its last whole quarter stands until it is stale. `watched` has metric_id, entity_id and grain; of the
+   entity ANY what was said last counts, whose and of which period ever (the mean of what was said at one instant).
+   Observations have the columns of int_metrics__subjects. #}
+{% macro newest_metrics(observations, watched) -%}
 with observed as (
 
     select
@@ -12,6 +14,7 @@ with observed as (
         on
             watched.metric_id = stated.metric_id
             and (watched.entity_id = stated.entity_id or watched.entity_id = 'ANY')
+            and coalesce(watched.grain, stated.grain) = stated.grain
 
 ),
 
@@ -29,7 +32,6 @@ events as (
         source_url,
         known_at as newest_since
     from observed
-    {%- if can_end %}
     union all
     select
         metric_id,
@@ -43,21 +45,46 @@ events as (
         source_url,
         withdrawn_at as newest_since
     from observed
-    where withdrawn_at is not null
-    {%- endif %}
+    where withdrawn_at is not null and watched_entity_id <> 'ANY'
 
 ),
 
-at_an_instant as (  -- a state that ends because the next begins is not withdrawn: of one instant what has a value counts
+of_a_period as (  -- a state that ends because the next begins is not withdrawn: of one instant what has a value counts
 
     select * from events
+    where entity_id <> 'ANY'
     qualify row_number() over (
-        partition by metric_id, entity_id, parameter_set, newest_since
+        partition by metric_id, entity_id, parameter_set, period_end, newest_since
         order by
-            period_end desc,
-            case when null_reason = 'withdrawn' then 1 else 0 end,
             case when value is null then 1 else 0 end,
-            value desc
+            case when null_reason = 'withdrawn' then 1 else 0 end,
+            null_reason
+    ) = 1
+
+),
+
+with_past as (
+
+    select
+        *,
+        count(value) over (
+            partition by metric_id, entity_id, parameter_set, period_end
+            order by newest_since range between unbounded preceding and current row
+        ) as known_of_period,
+        count(value) over (
+            partition by metric_id, entity_id, parameter_set
+            order by newest_since range between unbounded preceding and current row
+        ) as known_of_any
+    from of_a_period
+
+),
+
+at_an_instant as (
+
+    select * from with_past
+    where known_of_period > 0 or known_of_any = 0
+    qualify row_number() over (
+        partition by metric_id, entity_id, parameter_set, newest_since order by period_end desc
     ) = 1
 
 ),
@@ -70,9 +97,41 @@ newest as (
         order by newest_since rows between unbounded preceding and current row
     )
 
+),
+
+together as (
+
+    select
+        metric_id,
+        entity_id,
+        parameter_set,
+        period_end,
+        value,
+        null_reason,
+        pit_rank,
+        origin_rank,
+        source_url,
+        newest_since
+    from newest
+    union all
+    select
+        metric_id,
+        entity_id,
+        parameter_set,
+        max(period_end) as period_end,
+        sum(value::decimal(38, 12))::double / count(value) as value,
+        null as null_reason,
+        max(pit_rank) as pit_rank,
+        max(origin_rank) as origin_rank,
+        max(source_url) as source_url,
+        newest_since
+    from events
+    where entity_id = 'ANY' and value is not null
+    group by metric_id, entity_id, parameter_set, newest_since
+
 )
 
-select * from newest
+select * from together
 {%- endmacro %}
 
 {# What was known of each metric of `newest` at the cut-off of each weekday: one row a day, null once it is stale. #}

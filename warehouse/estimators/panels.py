@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 QUARTER_DAYS = 65
 """Weekdays of 13 weeks."""
 CORRELATION_DAYS = 63
+STALE_DAYS = 10
 COST_LEGS = ("real_yield_10y", "ofr_credit", "gz_spread")
 """Of what the index of the cost of capital is the mean percentile. ICE and Moody's spreads may not be stored."""
 MIN_COVERAGE = 0.6
@@ -120,16 +121,51 @@ def rolling_correlation(x: NDArray[np.float64], y: NDArray[np.float64], rows: in
     return answer
 
 
-def price_of_capital(states: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
+def correlation_as_known(first_prints: pd.DataFrame, days: pd.DatetimeIndex) -> NDArray[np.float64]:
+    """Return, by day, the correlation of the two legs' changes over the last pairs of days known at its cut-off.
+
+    `first_prints` has series_id, period_end, value and known_at (with a time zone), one row a series and period. The
+    legs are published at different speed: changes are paired by what they are about, not by when they were heard of.
+    """
+    import pandas as pd
+
+    legs = first_prints[first_prints["series_id"].isin(["yield_10y", "ofr_credit"])]
+    values = legs.set_index(["period_end", "series_id"])["value"].unstack()  # noqa: PD010
+    known = legs.set_index(["period_end", "series_id"])["known_at"].unstack()  # noqa: PD010
+    if values.shape[1] < 2:  # noqa: PLR2004
+        return np.full(len(days), np.nan)
+    both = values.notna().all(axis=1)
+    values, known = values[both], known[both]
+    pairs = rolling_correlation(
+        change(column(values, "yield_10y"), 1), change(column(values, "ofr_credit"), 1), CORRELATION_DAYS
+    )
+    # A day's figure needs all pairs before it, so it is known when the last of them was.
+    instants = pd.DatetimeIndex(pd.to_datetime(known.max(axis=1), utc=True)).as_unit("us").asi8
+    since = np.maximum.accumulate(instants)
+    cutoffs = (days.tz_localize("UTC") + pd.Timedelta(hours=22)).as_unit("us").asi8
+    at = np.searchsorted(since, cutoffs, side="right") - 1
+    # What was last known months ago is no correlation of today.
+    about = pd.DatetimeIndex(values.index)
+    fresh = (at >= 0) & (np.asarray((days - about[np.maximum(at, 0)]).days) <= STALE_DAYS)
+    return np.where(fresh, pairs[np.maximum(at, 0)], np.nan)
+
+
+def price_of_capital(
+    states: pd.DataFrame, parameters: pd.DataFrame, first_prints: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return, by weekday and set of parameters, the legs of the price of capital and whether they rise together.
 
-    `states` names its things in `series_id`. Yields in percent, changes of yields in basis points, of credit in the
-    OFR index's points; the thresholds are the expanding quantiles of the days before; the index is 0 to 100.
+    `states` names its things in `series_id`, and so do `first_prints`, which the correlation needs. Yields in percent,
+    changes of yields in basis points, of credit in the OFR index's points; the thresholds are the expanding quantiles
+    of the days before; the index is 0 to 100.
     """
     import pandas as pd
 
     table = wide(states, "series_id")
     pit, origin = worst(states, "pit_rank"), worst(states, "origin_rank")
+    together = np.full(len(table), np.nan)
+    if first_prints is not None and len(table):
+        together = correlation_as_known(first_prints, pd.DatetimeIndex(table.index))
     answers = []
     for chosen in sets_that_differ(parameters, ["joint_rise_quantile", "joint_rise_window_days", "min_history_days"]):
         window, least = int(chosen["joint_rise_window_days"]), int(chosen["min_history_days"])
@@ -158,7 +194,7 @@ def price_of_capital(states: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataF
                     "credit_threshold_points": limits[1],
                     "joint_rise_flag": flag,
                     "joint_rise_intensity": intensity,
-                    "sov_credit_corr": rolling_correlation(change(yields, 1), change(credit, 1), CORRELATION_DAYS),
+                    "sov_credit_corr": together,
                     "cost_of_capital_index": np.where(known / len(COST_LEGS) >= MIN_COVERAGE, mean, np.nan),
                     "cost_coverage": known / len(COST_LEGS),
                     "credit_leg": "ofr_credit",
@@ -205,16 +241,20 @@ def composites(
         name = chosen["parameter_set"]
         mine = own_or_default(metrics, name)
         by_metric = wide(mine, "key")
-        pit = _worst_of(series, mine, "pit_rank")
-        origin = _worst_of(series, mine, "origin_rank")
         for index_id, how in INDICES.items():
             members = components[components["index_id"] == index_id]
             table = _inputs(by_series, by_metric, members, weekly=bool(how["weekly"]))
             usual.setdefault(index_id, table)
             if name != "default" and table.equals(usual[index_id]) and all(chosen[n] == sets[0][n] for n in own):
                 continue
-            if len(table):
-                answers.append(_composite(index_id, name, table, members, how, chosen, pit, origin))
+            if not len(table):
+                continue
+            # As doubtful as its own inputs, not as everybody's.
+            own_series = series[series["series_id"].isin({*members["reference"], *members["scale_by"].dropna()})]
+            own_metrics = mine[mine["key"].isin(members["reference"] + "@" + members["entity_id"])]
+            pit = _worst_of(own_series, own_metrics, "pit_rank")
+            origin = _worst_of(own_series, own_metrics, "origin_rank")
+            answers.append(_composite(index_id, name, table, members, how, chosen, pit, origin))
     return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
 
 
@@ -521,7 +561,7 @@ def scarcity(metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFra
                 }
                 for name, e in found.items()
             ]
-            if day.month == 12 or end == ends[-1]:  # noqa: PLR2004  (a bootstrap a year, and one today)
+            if day.month == 12:  # noqa: PLR2004  (a bootstrap a year)
                 split = threshold_regression(dc[past], g[past], p[past])
                 rows += [
                     {**stamp, "measure": name, "value": value, "n": split.n, "null_reason": split.null_reason}

@@ -79,6 +79,15 @@ judged as (
 
 ),
 
+with_reason as (  -- a runway without a burden has no end: it is not unknown, and not short
+
+    select
+        *,
+        figure is null and missing_reason = 'no_burden' and comparison = 'below' as is_without_end
+    from judged
+
+),
+
 daily as (
 
     select
@@ -98,9 +107,13 @@ daily as (
         ---------- what is known
         figure::double as figure_value,
         period_end::date as period_end,
-        (case when comparison = 'above' then figure > threshold else figure < threshold end)::boolean as is_met,
-        case when figure is null then missing_reason end::varchar as null_reason
-    from judged
+        (case
+            when is_without_end then false
+            when comparison = 'above' then figure > threshold
+            else figure < threshold
+        end)::boolean as is_met,
+        case when figure is null and not is_without_end then missing_reason end::varchar as null_reason
+    from with_reason
 
 )
 

@@ -1,4 +1,5 @@
--- The thesis gets no benefit of the doubt: a claim is untestable before it is supported.
+-- The thesis gets no benefit of the doubt: what contradicts it counts as soon as it is known, what supports it only when
+-- everything is.
 with conditions as (
 
     select * from {{ ref('claim_conditions_daily') }}
@@ -23,7 +24,7 @@ counted as (
         count(*) filter (where side <> 'scope' and is_met is null) as unknown,
         count(*) filter (where side = 'contradicts') as contradicts_count,
         count(*) filter (where side = 'contradicts' and is_met) as contradicts_met,
-        {{ joined_text("case when side <> 'supports' and is_met is not null or side = 'supports' and is_met is not null then metric_id || ' ' || entity_id || ' ' || measure || ' ' || round(figure_value, 4)::varchar || case comparison when 'above' then ' > ' else ' < ' end || round(threshold_value, 4)::varchar || case when is_met then ' holds' else ' does not hold' end end") }} as evidence,
+        {{ joined_text("case when is_met is not null then metric_id || ' ' || entity_id || ' ' || measure || ' ' || coalesce(round(figure_value, 4)::varchar, 'none') || case comparison when 'above' then ' > ' else ' < ' end || round(threshold_value, 4)::varchar || case when is_met then ' holds' else ' does not hold' end end") }} as evidence,
         {{ joined_text("case when is_met is null then null_reason || ': ' || metric_id end") }} as missing,
         {{ joined_text("case when side = 'scope' and not is_met then metric_id end") }} as out_of_scope
     from conditions
@@ -37,9 +38,9 @@ judged as (
         *,
         case
             when scope_unknown > 0 or scope_missed > 0 then 'untestable'
-            when unknown > 0 then 'untestable'
             when contradicts_met > 0 and supports_met = supports_count then 'mixed'
             when contradicts_met > 0 then 'contradicted'
+            when unknown > 0 then 'untestable'
             when supports_met = supports_count then 'supported'
             else 'mixed'
         end as verdict

@@ -82,6 +82,25 @@ def test_a_price_is_what_its_states_say(parameters):
     assert alone["joint_rise_flag"].isna().all()
 
 
+def test_changes_are_paired_by_what_they_are_about_and_not_by_when_they_were_heard_of():
+    """Credit comes a day later than yields: states would pair Monday's yield with the credit of last Thursday."""
+    noise = np.random.default_rng(5).normal(0, 1, 400).cumsum()
+    days = pd.bdate_range("2015-01-01", periods=400)
+    midnights = days.tz_localize("UTC")
+    prints = pd.concat(
+        pd.DataFrame(
+            {"series_id": name, "period_end": days, "value": values, "known_at": midnights + pd.Timedelta(hours=lag)}
+        )
+        for name, values, lag in (("yield_10y", noise, 45), ("ofr_credit", 2 * noise, 69))
+    )
+    found = panels.correlation_as_known(prints, days)
+    assert found[100:] == pytest.approx(1.0)
+    then = midnights[300] + pd.Timedelta(hours=22)
+    cut = panels.correlation_as_known(prints[prints["known_at"] <= then], days)
+    np.testing.assert_array_equal(found[:301], cut[:301])
+    assert np.isnan(cut[320:]).all()
+
+
 def test_only_sets_that_change_the_result_are_computed(parameters, series, metrics, components):
     prices = panels.price_of_capital(long({"yield_10y": walk(1)}, "series_id"), parameters)
     assert set(prices["parameter_set"]) == {"default"}

@@ -3,7 +3,8 @@ with watched as (
 
     select distinct
         metric_id,
-        entity_id
+        entity_id,
+        grain
     from {{ ref('claim_conditions') }}
 
 ),

@@ -13,4 +13,9 @@ def model(dbt, session):
         .filter(f"series_id in {SERIES}")
         .project("date_day, series_id, value, pit_rank, origin_rank")
     )
-    return price_of_capital(states.df(), dbt.ref("thesis_parameters").df())
+    first_prints = (
+        dbt.ref("fct_observations")
+        .filter("series_id in ('yield_10y', 'ofr_credit') and revision_number = 1")
+        .project("series_id, period_end, value, known_at")
+    )
+    return price_of_capital(states.df(), dbt.ref("thesis_parameters").df(), first_prints.df())

@@ -3,7 +3,8 @@ with watched as (
 
     select distinct
         reference as metric_id,
-        entity_id
+        entity_id,
+        grain
     from {{ ref('index_components') }}
     where kind = 'metric'
 
