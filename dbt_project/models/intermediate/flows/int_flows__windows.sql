@@ -111,7 +111,7 @@ newest_known as (
         on
             versions.grain in ('month', 'quarter')
             and versions.value is not null
-            and versions.period_end <= windows.period_end
+            -- no bound above: firms report before the calendar quarter they are counted to has ended
             and versions.period_end > {{ add_days('windows.period_end', -250) }}
             and {{ known_then('versions', 'windows.seen_at') }}
 
@@ -132,8 +132,18 @@ of_steps as (
         count(*) as known_count,
         case grain when 'month' then 3 else 1 end as needed_count,
         -- a month is known after seven weeks and then until the next one is, a quarter after sixty days
-        case when max(case when place = 1 then age_days end) > case grain when 'month' then 125 else 200 end then 'stale' end
-            as null_reason,
+        case
+            when max(case when place = 1 then age_days end) > case grain when 'month' then 125 else 200 end then 'stale'
+            -- three months that leave one out are not 13 weeks
+            when
+                grain = 'month'
+                and (
+                    count(*) < 3
+                    or max(12 * extract(year from flow_period_end) + extract(month from flow_period_end))
+                    - min(12 * extract(year from flow_period_end) + extract(month from flow_period_end)) <> 2
+                )
+                then 'missing_month'
+        end as null_reason,
         max(pit_rank) as pit_rank,
         max(origin_rank) as origin_rank
     from newest_known

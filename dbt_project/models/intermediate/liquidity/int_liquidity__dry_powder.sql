@@ -41,8 +41,8 @@ cash as (
     from cutoffs
     inner join cash_versions
         on
-            cutoffs.date_day >= cash_versions.period_end
-            and {{ add_days('cutoffs.date_day', -200) }} < cash_versions.period_end
+            -- no bound above: firms report before the calendar quarter they are counted to has ended
+            {{ add_days('cutoffs.date_day', -200) }} < cash_versions.period_end
             and {{ known_then('cash_versions', 'cutoffs.cutoff_at') }}
     qualify row_number() over (partition by cutoffs.date_day order by cash_versions.period_end desc) = 1
 

@@ -1,8 +1,8 @@
 -- By Friday what was known at its cut-off. While a value is missing there is a row for the Friday on which the reason
--- began, and no other.
+-- began, and no other. mmf_rrp_share only moves money between two terms of the supply, so no set is computed for it.
 with parameters as (
 
-    {{ parameter_sets(['mmf_rrp_share', 'include_crypto', 'stablecoin_overlap_share', 'min_history_weeks']) }}
+    {{ parameter_sets(['include_crypto', 'stablecoin_overlap_share', 'min_history_weeks']) }}
 
 ),
 

@@ -169,8 +169,12 @@ quarters as (
         count(coupons.cusip) as auction_count,
         count(case when coupons.has_results then 1 end) as result_count,
         count(coupons.auction_demand_score) as score_count,
-        sum(coupons.auction_demand_score * coupons.private_tenyr_equiv_usd_bn) as weighted_scores,
-        sum(case when coupons.auction_demand_score is not null then coupons.private_tenyr_equiv_usd_bn end) as weights,
+        -- in decimals, whose sums do not depend on the order of the rows
+        sum((coupons.auction_demand_score * coupons.private_tenyr_equiv_usd_bn)::decimal(28, 12))::double
+            as weighted_scores,
+        sum(
+            case when coupons.auction_demand_score is not null then coupons.private_tenyr_equiv_usd_bn end::decimal(28, 12)
+        )::double as weights,
         max(coupons.pit_rank) as pit_rank,
         max(coupons.origin_rank) as origin_rank,
         min(coupons.source_url) as source_url
@@ -229,7 +233,7 @@ observations as (
         case when null_reason is null then weighted_scores / weights end as value,
         weighted_scores as numerator,
         weights as denominator,
-        result_count::double / auction_count as coverage,
+        score_count::double / auction_count as coverage,
         null_reason,
         pit_rank,
         origin_rank,

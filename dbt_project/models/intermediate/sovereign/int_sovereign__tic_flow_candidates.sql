@@ -325,12 +325,12 @@ flows as (
         change_usd_bn,
         price_effect_usd_bn,
         case
-            when is_list_changed or (is_custody_shift and flow_basis = 'estimated') then null
+            when flow_basis = 'estimated' and (is_list_changed or is_custody_shift) then null
             else move_usd_bn
         end as active_flow_usd_bn,
         case
-            when is_list_changed then null
             when flow_basis = 'published' then change_usd_bn - price_effect_usd_bn - move_usd_bn
+            when is_list_changed then null
             when is_custody_shift then survey_change_usd_bn + move_usd_bn
             else survey_change_usd_bn
         end as other_change_usd_bn,

@@ -242,15 +242,15 @@ valued as (  -- nominal coupons at the ten-year yield, indexed ones at par: thei
 
 ),
 
-totals as (
+totals as (  -- in decimals, whose sums do not depend on the order of the rows
 
     select
         securities.as_of_date,
         securities.known_at,
-        sum(securities.bought) as bought_usd_bn,
-        sum(case when securities.security_type = 'Bills' then securities.bought else 0 end) as bills_usd_bn,
-        sum(case when valued.is_indexed then 0 else valued.bought_tenyr end) as nominal_tenyr_usd_bn,
-        sum(case when valued.is_indexed then valued.bought_tenyr else 0 end) as indexed_tenyr_usd_bn,
+        sum(securities.bought::decimal(28, 12))::double as bought_usd_bn,
+        sum(case when securities.security_type = 'Bills' then securities.bought else 0 end::decimal(28, 12))::double as bills_usd_bn,
+        sum(case when valued.is_indexed then 0 else valued.bought_tenyr end::decimal(28, 12))::double as nominal_tenyr_usd_bn,
+        sum(case when valued.is_indexed then valued.bought_tenyr else 0 end::decimal(28, 12))::double as indexed_tenyr_usd_bn,
         count(
             case
                 when securities.maturity_date <= securities.as_of_date then null

@@ -8,16 +8,16 @@ with parameter_sets as (
 
 ),
 
-auctions as (
+auctions as (  -- in decimals, as all that is summed: sums of those do not depend on the order of the rows
 
     select
         date_trunc('month', issue_date)::date as month_start,
         security_kind,
         has_results,
-        private_tenyr_equiv_usd_bn as private_tenyr,
-        tenyr_equiv_usd_bn * dealer_accepted_usd::double / nullif(total_accepted_usd, 0) as dealer_tenyr,
-        tenyr_equiv_usd_bn * direct_accepted_usd::double / nullif(total_accepted_usd, 0) as direct_tenyr,
-        tenyr_equiv_usd_bn * indirect_accepted_usd::double / nullif(total_accepted_usd, 0) as indirect_tenyr,
+        private_tenyr_equiv_usd_bn::decimal(28, 12) as private_tenyr,
+        (tenyr_equiv_usd_bn * dealer_accepted_usd::double / nullif(total_accepted_usd, 0))::decimal(28, 12) as dealer_tenyr,
+        (tenyr_equiv_usd_bn * direct_accepted_usd::double / nullif(total_accepted_usd, 0))::decimal(28, 12) as direct_tenyr,
+        (tenyr_equiv_usd_bn * indirect_accepted_usd::double / nullif(total_accepted_usd, 0))::decimal(28, 12) as indirect_tenyr,
         {{ rank_of('pit_quality', 'pit_quality') }} as pit_rank,
         {{ rank_of('origin', 'origin') }} as origin_rank,
         source_url,
@@ -99,10 +99,10 @@ bonds as (  -- a floating rate is set anew each quarter
 
     select
         with_schedule.*,
-        with_schedule.amount_usd_bn * case
+        (with_schedule.amount_usd_bn * case
             when with_schedule.is_floating then 0.25 * 100 / 10000
             else {{ dv01('with_schedule.coupon_pct', 'with_schedule.yield_at_issue_pct') }}
-        end / ten_year_yields.ref_dv01 as bond_tenyr
+        end / ten_year_yields.ref_dv01)::decimal(28, 12) as bond_tenyr
     from with_schedule
     left join ten_year_yields on with_schedule.settled_on = ten_year_yields.date_day
 
@@ -225,15 +225,16 @@ sold as (
         count(case when not auctions.has_results then 1 end) as waiting_count,
         count(case when auctions.security_kind = 'bill' then 1 end) as bill_count,
         {%- for kind in ['bill', 'nominal_coupon', 'inflation_indexed', 'floating_rate_note'] %}
-        coalesce(sum(case when auctions.security_kind = '{{ kind }}' then auctions.private_tenyr end), 0) as {{ kind }},
+        coalesce(sum(case when auctions.security_kind = '{{ kind }}' then auctions.private_tenyr end), 0)::double
+            as {{ kind }},
         {%- endfor %}
         {%- for buyer in ['dealer', 'direct', 'indirect'] %}
         coalesce(
             sum(case when auctions.security_kind <> 'inflation_indexed' then auctions.{{ buyer }}_tenyr end), 0
-        ) as {{ buyer }}_nominal,
+        )::double as {{ buyer }}_nominal,
         coalesce(
             sum(case when auctions.security_kind = 'inflation_indexed' then auctions.{{ buyer }}_tenyr end), 0
-        ) as {{ buyer }}_indexed,
+        )::double as {{ buyer }}_indexed,
         {%- endfor %}
         max(auctions.pit_rank) as pit_rank,
         max(auctions.origin_rank) as origin_rank,
@@ -254,8 +255,10 @@ bought_back as (
         instants.known_at,
         count(*) as operation_count,
         count(buybacks.bought_tenyr) as priced_count,
-        coalesce(sum(case when not buybacks.is_indexed then buybacks.bought_tenyr end), 0) as nominal_tenyr,
-        coalesce(sum(case when buybacks.is_indexed then buybacks.bought_tenyr end), 0) as indexed_tenyr,
+        {%- for kind, condition in {'nominal': 'not buybacks.is_indexed', 'indexed': 'buybacks.is_indexed'}.items() %}
+        coalesce(sum(case when {{ condition }} then buybacks.bought_tenyr end::decimal(28, 12)), 0)::double
+            as {{ kind }}_tenyr,
+        {%- endfor %}
         max(buybacks.pit_rank) as pit_rank,
         max(buybacks.origin_rank) as origin_rank
     from instants
@@ -287,8 +290,8 @@ borrowed as (
         instants.known_at,
         count(*) as bond_count,
         count(bonds.bond_tenyr) as priced_count,
-        sum(bonds.bond_tenyr) as known_tenyr,
-        sum(bonds.amount_usd_bn) as amount_usd_bn,
+        sum(bonds.bond_tenyr)::double as known_tenyr,
+        sum(bonds.amount_usd_bn::decimal(28, 12))::double as amount_usd_bn,
         min(bonds.source_url) as source_url
     from instants
     inner join bonds on instants.month_start = bonds.month_start and instants.known_at >= bonds.known_at
@@ -302,10 +305,10 @@ fed as (
         instants.month_start,
         instants.known_at,
         count(case when fed_weeks.null_reason is null then 1 end) as week_count,
-        sum(case when fed_weeks.null_reason is null then fed_weeks.bought_usd_bn end) as bought_usd_bn,
-        sum(case when fed_weeks.null_reason is null then fed_weeks.bills_usd_bn end) as bills_usd_bn,
-        sum(case when fed_weeks.null_reason is null then fed_weeks.nominal_tenyr_usd_bn end) as nominal_tenyr,
-        sum(case when fed_weeks.null_reason is null then fed_weeks.indexed_tenyr_usd_bn end) as indexed_tenyr,
+        {%- for amount in ['bought', 'bills', 'nominal_tenyr', 'indexed_tenyr'] %}
+        sum(case when fed_weeks.null_reason is null then fed_weeks.{{ amount }}_usd_bn end::decimal(28, 12))::double
+            as {{ amount }},
+        {%- endfor %}
         max(fed_weeks.pit_rank) as pit_rank,
         max(fed_weeks.origin_rank) as origin_rank,
         min(fed_weeks.source_url) as source_url
@@ -387,8 +390,8 @@ joined as (
         end as ai_null_reason,
         coalesce(fed.week_count, 0) as fed_week_count,
         wednesdays.expected_count,
-        fed.bought_usd_bn as fed_bought_usd_bn,
-        fed.bills_usd_bn as fed_bills_usd_bn,
+        fed.bought as fed_bought_usd_bn,
+        fed.bills as fed_bills_usd_bn,
         fed.nominal_tenyr + parameter_sets.tips_beta * fed.indexed_tenyr as known_fed,
         case
             when coalesce(fed.week_count, 0) < wednesdays.expected_count

@@ -135,7 +135,7 @@ settlements as (  -- what matures is told once for bills and once for coupons, a
 
 ),
 
-sold as (
+sold as (  -- in decimals, whose sums do not depend on the order of the rows
 
     select
         grain,
@@ -145,14 +145,14 @@ sold as (
         sum(result_count) as result_count,
         sum(private_count) as private_count,
         sum(case when is_bill then auction_count else 0 end) as bill_count,
-        sum(gross) as gross,
-        sum(private_gross) as private_gross,
-        sum(case when is_bill then private_gross else 0 end) as private_bills,
-        sum(soma) as soma,
+        sum(gross::decimal(28, 12))::double as gross,
+        sum(private_gross::decimal(28, 12))::double as private_gross,
+        sum(case when is_bill then private_gross else 0 end::decimal(28, 12))::double as private_bills,
+        sum(soma::decimal(28, 12))::double as soma,
         count(*) as settlement_count,
         count(maturing) as maturing_count,
-        sum(maturing) as maturing,
-        sum(case when is_bill then maturing else 0 end) as maturing_bills,
+        sum(maturing::decimal(28, 12))::double as maturing,
+        sum(case when is_bill then maturing else 0 end::decimal(28, 12))::double as maturing_bills,
         max(pit_rank) as pit_rank,
         max(origin_rank) as origin_rank,
         min(source_url) as source_url
