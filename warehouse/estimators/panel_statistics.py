@@ -38,8 +38,6 @@ MARKET = "factor_market"
 MIN_COVERAGE = 0.6
 MIN_ASSETS = 5
 """Fewer assets have no breadth."""
-UNIVERSE = 40
-"""Assets that the league wants before its ranks are published."""
 RECENT_WEEKS = 26
 """An asset without a return in them is no longer of the universe."""
 STALE_WEEKS = 13

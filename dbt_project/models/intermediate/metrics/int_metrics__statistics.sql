@@ -1,6 +1,6 @@
 {#- Statistics of what the other metrics and the indices say: they read composites, so composites must not read them. The
     league's ranks wait for a universe: what a smaller one gives stands in fct_elimination_quarterly. -#}
-{%- set universe_needed = 40 -%}
+{%- set assets_needed = universe_needed() -%}
 with tails as (
 
     select
@@ -58,12 +58,12 @@ elimination as (
         'US' as entity_id,
         'calendar_quarter' as grain,
         date_day::date as date_day,
-        case when assets >= {{ universe_needed }} then value end as value,
+        case when assets >= {{ assets_needed }} then value end as value,
         null as numerator,
         null as denominator,
-        least(assets / {{ universe_needed }}.0, 1.0) as coverage,
+        least(assets / {{ assets_needed }}.0, 1.0) as coverage,
         case
-            when assets < {{ universe_needed }} then 'universe_below_{{ universe_needed }}: ' || assets
+            when assets < {{ assets_needed }} then 'universe_below_{{ assets_needed }}: ' || assets
             else null_reason::varchar
         end as null_reason,
         pit_rank,
