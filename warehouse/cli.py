@@ -397,6 +397,9 @@ def explain(
     as_of: Annotated[
         str | None, typer.Option(help="As known then: a day (its end in New York), or an instant with an offset.")
     ] = None,
+    grain: Annotated[
+        str | None, typer.Option(help="Grain, such as month; needed where periods of several end on one day.")
+    ] = None,
     parameters: Annotated[str, typer.Option(help="Parameter set.")] = "default",
     depth: Annotated[int, typer.Option(min=0, help="How many metrics deep to look.")] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a tree.")] = False,
@@ -408,7 +411,7 @@ def explain(
     connection = connect(_settings().home)
     try:
         node = provenance.explain(
-            connection, metric, entity, period, as_of=as_of, parameter_set=parameters, depth=depth
+            connection, metric, entity, period, as_of=as_of, grain=grain, parameter_set=parameters, depth=depth
         )
     finally:
         connection.close()

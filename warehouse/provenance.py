@@ -185,6 +185,7 @@ def explain(
     period: str,
     *,
     as_of: str | None = None,
+    grain: str | None = None,
     parameter_set: str = "default",
     depth: int = 6,
 ) -> Node:
@@ -192,9 +193,11 @@ def explain(
 
     `period` is the last day of the period (2025-12-31) or 'latest', the newest with a value, else the newest at all.
     `as_of` is what `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York.
+    `grain` may be left out where only one answers.
 
     Raises:
-        QueryFailed: there is no such metric, entity or period, with those that there are.
+        QueryFailed: there is no such metric, entity, period or grain, or there are several grains, with those that
+            there are.
     """
     declared = _declarations(connection)
     if metric not in declared:
@@ -204,7 +207,7 @@ def explain(
             expected=f"one of {', '.join(sorted(near or declared))}",
             remedy="`drypowder metrics list` shows them all.",
         )
-    found = _observation(connection, metric, entity, period, as_of, parameter_set)
+    found = _observation(connection, metric, entity, period, as_of, grain, parameter_set)
     return _explained(connection, declared, found, depth, frozenset())
 
 
@@ -220,7 +223,13 @@ _COLUMNS = (
 
 
 def _observation(
-    connection: duckdb.DuckDBPyConnection, metric: str, entity: str, period: str, as_of: str | None, parameter_set: str
+    connection: duckdb.DuckDBPyConnection,
+    metric: str,
+    entity: str,
+    period: str,
+    as_of: str | None,
+    grain: str | None,
+    parameter_set: str,
 ) -> dict[str, Any]:
     table = "metrics.as_of(?, parameters := ?)" if as_of else "metrics.metric_observations"
     given: list[Any] = [as_of, parameter_set] if as_of else []
@@ -232,6 +241,18 @@ def _observation(
     if period != "latest":
         where += " and period_end = ?::date"
         given.append(_day(period))
+    if grain:
+        where += " and grain = ?"
+        given.append(grain)
+    grains = [
+        row[0] for row in connection.execute(f"select distinct grain from {table} where {where}", given).fetchall()
+    ]
+    if len(grains) > 1:  # a month and a quarter that end on one day are two figures
+        raise QueryFailed(
+            f"There are several {metric} of {entity} for {period}",
+            expected=f"a grain, one of {', '.join(sorted(grains))}",
+            remedy="Say which with --grain.",
+        )
     rows = _rows(
         connection,
         f"select {_COLUMNS} from {table} where {where} order by value is null, period_end desc limit 1",
@@ -239,18 +260,20 @@ def _observation(
     )
     if rows:
         return rows[0]
-    what = f"There is no {metric} of {entity} for {period}" + (f" as of {as_of}" if as_of else "")
+    what = f"There is no {metric} of {entity} for {period}" + (f" by {grain}" if grain else "")
+    what += f" as of {as_of}" if as_of else ""
     there = connection.execute(
         "select list(distinct entity_id order by entity_id)[:12], min(period_end)::varchar, max(period_end)::varchar, "
-        "list(distinct parameter_set) from metrics.metric_observations where metric_id = ?",
+        "list(distinct parameter_set), list(distinct grain order by grain) from metrics.metric_observations "
+        "where metric_id = ?",
         [metric],
     ).fetchone()
-    entities, first, last, sets = there or ([], None, None, [])
+    entities, first, last, sets, grains = there or ([], None, None, [], [])
     raise QueryFailed(
         what,
         expected=f"an entity such as {', '.join(entities or [])}, a period that ends between {first} and {last}, "
-        f"a parameter set of {', '.join(sets or [])}",
-        got=f"{entity}, {period}, {parameter_set}",
+        f"a parameter set of {', '.join(sets or [])}, a grain of {', '.join(grains or [])}",
+        got=", ".join([entity, period, parameter_set, *([grain] if grain else [])]),
         remedy="Give the last day of the period, or 'latest'.",
     )
 
@@ -299,11 +322,18 @@ def _explained(
     )
 
 
+_GRAINS = "['announcement', 'auction', 'day', 'week', 'month', 'calendar_quarter', 'fiscal_quarter', 'fiscal_year']"
+"""From short to long."""
+_LONGER = f"(coalesce(list_position({_GRAINS}, grain), 0) - coalesce(list_position({_GRAINS}, $grain), 0))"
+_MISFIT = f"case when grain = $grain then 0 when {_LONGER} < 0 then -{_LONGER} else 100 + {_LONGER} end"
+"""How ill an input's grain fits a figure's: the same is best, then the longest that is shorter, then the shortest."""
+
+
 def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what was known of an input: its own period, else the newest before; of a group, each of its members.
 
-    Where the input has nothing of the figure's entity, such as auctions behind a figure of the system, the newest of
-    its members.
+    Of an input with several grains the figure's own is taken, else the one that fits it best. Where the input has
+    nothing of the figure's entity, such as auctions behind a figure of the system, the newest of its members.
     """
     given = {
         "metric": metric,
@@ -311,6 +341,7 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
         "known_at": of["known_at"],
         "entity": of["entity_id"],
         "parameter_set": of["parameter_set"],
+        "grain": of["grain"],
     }
     found = _rows(
         connection,
@@ -330,10 +361,10 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
         where entity_id = $entity or not exists (from near where entity_id = $entity)
         qualify row_number() over (
             partition by entity_id
-            order by parameter_set = $parameter_set desc, grain = $grain desc, period_end desc) = 1
+            order by parameter_set = $parameter_set desc, {_MISFIT}, period_end desc) = 1
         order by entity_id
         """,
-        {**given, "grain": of["grain"]},
+        given,
     )
     return found or _rows(
         connection,
@@ -342,6 +373,9 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
         where metric_id = $metric and period_end <= $period_end and known_at <= $known_at
             and (known_until is null or known_until > $known_at) and parameter_set in ($parameter_set, 'default')
             and entity_id <> $entity
+        qualify row_number() over (
+            partition by entity_id
+            order by parameter_set = $parameter_set desc, {_MISFIT}, period_end desc) = 1
         order by period_end desc, entity_id limit {MOST_MEMBERS}
         """,
         given,

@@ -34,7 +34,6 @@ with earlier as (
         case
             when earlier.known_at is null then 'new_period'
             when later.known_at is null or (earlier.value is not null and later.null_reason = 'withdrawn') then 'withdrawn'
-            when earlier.metric_version <> later.metric_version then 'our_change'
             when earlier.value is null and later.value is not null then 'newly_computable'
             when earlier.value is not null and later.value is null then 'no_longer_computable'
             else 'restated_by_source'

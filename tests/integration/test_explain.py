@@ -127,13 +127,13 @@ def test_a_log_kept_by_hand_is_its_page(connection):
 def test_every_observation_can_be_explained(connection):
     # Of each metric the newest with a value, or the newest: nothing is declared that cannot be followed.
     rows = connection.execute("""
-        select metric_id, entity_id from metrics.latest
+        select metric_id, entity_id, grain from metrics.latest
         qualify row_number() over (partition by metric_id order by value is null, period_end desc, entity_id) = 1
     """).fetchall()
     assert len(rows) > 60
     unexplained = []
-    for metric, entity in rows:
-        node = provenance.explain(connection, metric, entity, "latest", depth=2)
+    for metric, entity, grain in rows:
+        node = provenance.explain(connection, metric, entity, "latest", grain=grain, depth=2)
         assert (node.value is None) == (node.null_reason is not None), metric
         if node.value is not None and not list(node.documents()):
             unexplained.append(metric)
@@ -162,6 +162,14 @@ def test_a_wrong_question_says_what_there_is(connection, asked, answer):
     with pytest.raises(QueryFailed) as refused:
         provenance.explain(connection, *asked)
     assert answer in str(refused.value)
+
+
+def test_a_period_of_several_grains_wants_one_named(connection):
+    with pytest.raises(QueryFailed, match="calendar_quarter, month, week"):
+        provenance.explain(connection, "net_new_cash", "US", "latest")
+    node = provenance.explain(connection, "net_new_cash", "US", "latest", grain="month")
+    assert node.details["grain"] == "month"
+    assert {each.details["grain"] for each in node.inputs if each.name == "private_gross"} == {"month"}
 
 
 def test_a_scenario_is_explained_with_its_own_inputs(connection):

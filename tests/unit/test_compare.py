@@ -20,7 +20,7 @@ def connection():
             create schema metrics;
             create table metrics.metric_observations (
                 metric_id varchar, entity_type varchar, entity_id varchar, grain varchar, period_end date, value double,
-                unit varchar, null_reason varchar, known_at timestamptz, known_until timestamptz, metric_version integer,
+                unit varchar, null_reason varchar, known_at timestamptz, known_until timestamptz,
                 parameter_set varchar, source_url varchar)
         """)
         opened.execute(_macros(Settings()))
@@ -38,24 +38,21 @@ def connection():
              (1.0, None, "2026-02-06", None)),
         ):  # fmt: skip
             add(opened, entity, *states)
-        add(opened, "ours", (1.0, None, "2026-01-10", "2026-02-20"))
-        add(opened, "ours", (3.0, None, "2026-02-20", None), version=2)
         add(opened, "same", (7.0, None, "2026-02-20", None), parameters="with_leases")
         yield opened
 
 
-def add(connection, entity, *states, version=1, parameters="default"):
+def add(connection, entity, *states, parameters="default"):
     for value, reason, known_at, known_until in states:
         connection.execute(
             "insert into metrics.metric_observations values ('m', 'company', ?, 'month', '2025-12-31', ?, 'usd_bn', ?, "
-            "?::timestamptz, ?::timestamptz, ?, ?, 'https://example.org')",
+            "?::timestamptz, ?::timestamptz, ?, 'https://example.org')",
             [
                 entity,
                 value,
                 reason,
                 f"{known_at} 12:00:00+00",
                 known_until and f"{known_until} 12:00:00+00",
-                version,
                 parameters,
             ],
         )
@@ -71,7 +68,6 @@ def test_what_changed_and_why(connection):
         ("ended", "withdrawn", 1.0, None, None, None),
         ("lost", "no_longer_computable", 2.0, None, None, "missing_input: tga"),
         ("new", "new_period", None, 1.0, None, None),
-        ("ours", "our_change", 1.0, 3.0, 2.0, None),
         ("restated", "restated_by_source", 1.0, 1.5, 0.5, None),
         ("withdrawn", "withdrawn", 1.0, None, None, "withdrawn"),
     ]

@@ -278,11 +278,13 @@ def multiplier_beta(
 
 
 def slope_by_tercile(
-    y: ArrayLike, x: ArrayLike, powder_pct: ArrayLike, *, hac_lags: int = 4, min_n: int = 30
+    y: ArrayLike, x: ArrayLike, powder_pct: ArrayLike, *, hac_lags: int = 4, min_n: int = 30, min_news: int = 0
 ) -> dict[str, Estimate]:
     """Return the slope of y on x where the powder percentile is `low`, `middle` and `high` (thirds of 0..1; C2, C20).
 
-    The percentile is each day's own (prank_exp), so that no tercile is drawn with later days.
+    The percentile is each day's own (prank_exp), so that no tercile is drawn with later days. Refused below `min_n`
+    rows of a tercile, or `min_news` of them in which x is not 0. `difference` is high less low, which share no row and
+    count as independent.
     """
     target, regressor, powder = floats(y), floats(x), floats(powder_pct)
     same_length(y=target, x=regressor, powder_pct=powder)
@@ -295,9 +297,25 @@ def slope_by_tercile(
         if n < min_n:
             found[name] = refused(too_few(n, min_n), n=n)
             continue
+        told = int((regressor[mine] != 0).sum())
+        if told < min_news:
+            found[name] = refused(f"few_news: {told} of {min_news}", n=n)
+            continue
         fit = least_squares(target[mine], np.column_stack([np.ones(n), regressor[mine]]))
         found[name] = refused("no_variation", n=n) if fit is None else coefficient(fit, 1, hac_lags, n=n)
+    found["difference"] = _difference(found["high"], found["low"])
     return found
+
+
+def _difference(a: Estimate, b: Estimate) -> Estimate:
+    """Return a less b of two samples that have nothing in common, with a 95 % interval."""
+    n = a.n + b.n
+    for each in (a, b):
+        if each.null_reason is not None:
+            return refused(each.null_reason, n=n)
+    value, error = a.value - b.value, float(np.hypot(a.standard_error, b.standard_error))
+    half = float(np.hypot(a.high - a.value, b.high - b.value))
+    return Estimate(value=value, standard_error=error, low=value - half, high=value + half, n=n)
 
 
 def rolling_beta(

@@ -22,6 +22,7 @@ from warehouse.estimators.dependence import (
     rank_ic,
     rolling_beta,
     shrunk_to_group,
+    slope_by_tercile,
 )
 from warehouse.estimators.estimate import Estimate, floats, refused, too_few
 from warehouse.estimators.events import slope_steeper
@@ -38,8 +39,6 @@ MARKET = "factor_market"
 MIN_COVERAGE = 0.6
 MIN_ASSETS = 5
 """Fewer assets have no breadth."""
-UNIVERSE = 40
-"""Assets that the league wants before its ranks are published."""
 RECENT_WEEKS = 26
 """An asset without a return in them is no longer of the universe."""
 STALE_WEEKS = 13
@@ -582,6 +581,51 @@ def _shares(target: NDArray[np.float64], players: dict[str, NDArray[np.float64]]
     if missing:
         return Attribution(players=tuple(players), null_reason="missing_input: " + ", ".join(missing))
     return shapley_r2(target, players, replications=CURVE_REPLICATIONS)
+
+
+# ---------------------------------------------------------------------------------------------------- multipliers
+
+MULTIPLIERS = ["date_day", "tercile", "value", "standard_error", "low", "high", "n", "null_reason"]
+MIN_TERCILE_WEEKS = 30
+MIN_NEWS_WEEKS = 8
+"""Weeks with news that a slope wants, as the multiplier over all weeks does."""
+
+
+def multipliers_by_powder(weeks: pd.DataFrame, powder: pd.DataFrame) -> pd.DataFrame:
+    """Return, by last Friday of a quarter, the slope of risk returns on AI funding news by tercile of dry powder.
+
+    `weeks` has week_end (every Friday), risk_return, funding_news_usd_bn and known_at (null while the returns are not
+    known); `powder` has date_day and value, the percentile as known at that day's cut-off. A week belongs to the
+    tercile of the Friday before it, which its news and its returns cannot have moved. Terciles are low, middle and
+    high, and `difference`, high less low; low and high of the answer bound 95 %.
+    """
+    import pandas as pd
+
+    if not len(weeks):
+        return pd.DataFrame(columns=MULTIPLIERS)
+    weeks = weeks.sort_values("week_end").reset_index(drop=True)
+    days = friday_index(weeks.rename(columns={"week_end": "date_day"}))
+    known_at = pd.DatetimeIndex(pd.to_datetime(weeks["known_at"], utc=True))
+    by_day = pd.Series(powder["value"].to_numpy(dtype=np.float64), index=pd.DatetimeIndex(powder["date_day"]))
+    inputs = {
+        "risk_return": level(weeks, "risk_return"),
+        "funding_news": level(weeks, "funding_news_usd_bn"),
+        "dry_powder_pct": by_day.reindex(days - pd.Timedelta(days=7)).to_numpy(dtype=np.float64),
+    }
+    rows: list[dict[str, Any]] = []
+    for row in ends(days, "quarter"):
+        if days[row].year < FIRST_YEAR:
+            continue
+        known = np.asarray(known_at[: row + 1] <= days[row].tz_localize("UTC") + pd.Timedelta(hours=22))
+        past = {name: values[: row + 1][known] for name, values in inputs.items()}
+        missing = [name for name, values in past.items() if np.isnan(values).all()]
+        found = slope_by_tercile(*past.values(), min_n=MIN_TERCILE_WEEKS, min_news=MIN_NEWS_WEEKS)
+        for tercile, estimate in found.items():
+            numbers = _numbers(estimate)
+            if missing:
+                numbers["null_reason"] = "missing_input: " + ", ".join(missing)
+            rows.append({"date_day": days[row].date(), "tercile": tercile, **numbers})
+    return pd.DataFrame(rows, columns=MULTIPLIERS)
 
 
 # ------------------------------------------------------------------------------------------------------- an event

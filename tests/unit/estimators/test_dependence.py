@@ -211,10 +211,21 @@ def test_slopes_by_tercile_are_found_where_they_differ():
     found = slope_by_tercile(np.where(powder > 2 / 3, 2.0, 0.0) * x + noise(2, 900), x, powder)
     assert found["high"].low > 1
     assert found["low"].low < 0 < found["low"].high
-    assert sum(each.n for each in found.values()) == 900
+    assert sum(found[name].n for name in ("low", "middle", "high")) == 900
+    assert found["difference"].value == pytest.approx(found["high"].value - found["low"].value)
+    assert 1 < found["difference"].low < found["difference"].value < found["difference"].high
+    assert found["difference"].high - found["difference"].low > found["high"].high - found["high"].low
     few = slope_by_tercile(x, x, np.full(900, 0.1))
     assert few["low"].known
-    assert few["high"].null_reason == "short_history: 0 of 30"
+    assert few["high"].null_reason == few["difference"].null_reason == "short_history: 0 of 30"
+
+
+def test_a_slope_through_few_announcements_is_refused():
+    powder, news = np.full(60, 0.9), np.zeros(60)
+    news[:7] = 1
+    assert slope_by_tercile(noise(3, 60), news, powder, min_news=8)["high"].null_reason == "few_news: 7 of 8"
+    news[7] = 1
+    assert slope_by_tercile(noise(3, 60), news, powder, min_news=8)["high"].known
 
 
 @given(seed=st.integers(0, 999), start=st.integers(0, 89))

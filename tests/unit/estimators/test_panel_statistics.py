@@ -16,6 +16,7 @@ from warehouse.estimators.panel_statistics import (
     FORWARD_WEEKS,
     HITS,
     MARKET,
+    MULTIPLIERS,
     SHARES,
     SLOPES,
     betas,
@@ -26,6 +27,7 @@ from warehouse.estimators.panel_statistics import (
     forced_sales,
     friday_index,
     lead_lag_curves,
+    multipliers_by_powder,
     variance_shares,
 )
 
@@ -360,3 +362,54 @@ def test_a_steeper_rise_after_the_event_is_measured_when_its_window_is_over():
 
 def test_no_break_is_no_break():
     assert event_slopes(scarcity(0.0), EVENTS)["value"].iloc[1] == pytest.approx(0, abs=0.05)
+
+
+# ---------------------------------------------------------------------------------------------------- multipliers
+
+
+def risk_weeks(lag_days=45):
+    """Risk pays for news where powder was ample the Friday before, and not where it was scarce."""
+    powder = np.tile(np.repeat([0.1, 0.5, 0.9], 10), WEEKS // 30)
+    news = np.where(drawn(60, WEEKS) > 0, 10 * np.abs(drawn(61, WEEKS)), 0.0)
+    opened_ample = np.concatenate([[False], powder[:-1] > 2 / 3])
+    frame = pd.DataFrame(
+        {
+            "week_end": DAYS,
+            "risk_return": 0.002 * news * opened_ample + 0.005 * drawn(62, WEEKS),
+            "funding_news_usd_bn": news,
+            "known_at": DAYS.tz_localize("UTC") + pd.Timedelta(days=lag_days),
+        }
+    )
+    return frame, pd.DataFrame({"date_day": DAYS, "value": powder})
+
+
+def test_news_that_pays_only_where_powder_is_ample_is_found_there():
+    found = multipliers_by_powder(*risk_weeks())
+    last = found[found["date_day"] == found["date_day"].max()].set_index("tercile")
+    assert 0.0015 < last.low["high"] < last.value["high"] < 0.0025
+    assert last.low["low"] < 0 < last.high["low"]
+    assert last.low["difference"] > 0
+    assert last["n"].max() < WEEKS - 5  # the newest weeks' returns are not known yet
+
+
+def test_a_tercile_of_few_weeks_has_no_multiplier():
+    found = multipliers_by_powder(*risk_weeks()).set_index(["date_day", "tercile"])
+    first = found.loc[min(found.index.get_level_values(0))]
+    assert first["value"].isna().all()
+    assert first.null_reason["high"] == "short_history: 0 of 30"
+    frame, powder = risk_weeks()
+    blind = multipliers_by_powder(frame, powder.assign(value=np.nan))
+    assert set(blind["null_reason"]) == {"missing_input: dry_powder_pct"}
+    assert list(multipliers_by_powder(frame[:0], powder).columns) == MULTIPLIERS
+
+
+def test_what_is_known_later_moves_no_multiplier():
+    frame, powder = risk_weeks()
+    whole = multipliers_by_powder(frame, powder)
+    for rows in CUTS:
+        cut = DAYS[rows].tz_localize("UTC") + pd.Timedelta(hours=22)
+        then = frame[: rows + 1].copy()
+        then.loc[then["known_at"] > cut, ["risk_return", "known_at"]] = [np.nan, pd.NaT]
+        before = multipliers_by_powder(then, powder[: rows + 1])
+        said = whole[[each <= DAYS[rows].date() for each in whole["date_day"]]].reset_index(drop=True)
+        pd.testing.assert_frame_equal(before, said)

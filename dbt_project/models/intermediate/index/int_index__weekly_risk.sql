@@ -37,11 +37,10 @@ crypto as (
 guidance as (
 
     select
-        announced_at,
-        (low_usd_bn + high_usd_bn) / 2 - lag((low_usd_bn + high_usd_bn) / 2) over (
-            partition by entity_id, period_end, capex_definition order by announced_at
-        ) as news_usd_bn
-    from {{ ref('capex_guidance') }}
+        known_at as announced_at,
+        numerator as news_usd_bn
+    from {{ ref('int_metrics__capex_guidance') }}
+    where metric_id = 'capex_guidance_revision'
 
 ),
 

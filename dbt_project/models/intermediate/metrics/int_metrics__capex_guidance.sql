@@ -3,6 +3,7 @@ with announcements as (  -- a day is known at its end, as the log has it
     select
         entity_type,
         entity_id,
+        capex_definition,
         period_start,
         period_end,
         (low_usd_bn::double + high_usd_bn::double) / 2 as middle_usd_bn,
@@ -15,11 +16,13 @@ with announcements as (  -- a day is known at its end, as the log has it
 
 ),
 
-in_order as (
+in_order as (  -- guidance with leases does not revise guidance without
 
     select
         *,
-        lag(middle_usd_bn) over (partition by entity_id, period_end order by known_at) as previous_usd_bn
+        lag(middle_usd_bn) over (
+            partition by entity_id, period_end, capex_definition order by known_at
+        ) as previous_usd_bn
     from announcements
 
 ),

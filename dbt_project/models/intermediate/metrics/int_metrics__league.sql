@@ -1,6 +1,6 @@
 {#- The elimination league of METHOD A.10, by Friday, from what was known at its cut-off. Net liquidity and the regime are
     made of other metrics: liquidity_beta and the rank correlations by regime wait for a model that reads those. -#}
-{%- set universe_needed = 40 -%}
+{%- set assets_needed = universe_needed() -%}
 with windows as (
 
     select * from {{ ref('int_league__windows') }}
@@ -283,12 +283,12 @@ measured as (
         asset_id,
         date_day,
         cutoff_at,
-        case when universe >= {{ universe_needed }} and parts / 5.0 >= 0.6 then mean_rank end as value,
+        case when universe >= {{ assets_needed }} and parts / 5.0 >= 0.6 then mean_rank end as value,
         mean_rank as numerator,
         null as denominator,
-        parts / 5.0 * least(universe / {{ universe_needed }}.0, 1.0) as coverage,
+        parts / 5.0 * least(universe / {{ assets_needed }}.0, 1.0) as coverage,
         case
-            when universe < {{ universe_needed }} then 'universe_below_{{ universe_needed }}: ' || universe
+            when universe < {{ assets_needed }} then 'universe_below_{{ assets_needed }}: ' || universe
             when parts / 5.0 < 0.6 then 'low_coverage: ' || parts || ' of 5'
         end as null_reason,
         pit_rank,
@@ -300,12 +300,12 @@ measured as (
         asset_id,
         date_day,
         cutoff_at,
-        case when universe >= {{ universe_needed }} and parts / 5.0 >= 0.6 then place end as value,
+        case when universe >= {{ assets_needed }} and parts / 5.0 >= 0.6 then place end as value,
         place as numerator,
         universe as denominator,
-        parts / 5.0 * least(universe / {{ universe_needed }}.0, 1.0) as coverage,
+        parts / 5.0 * least(universe / {{ assets_needed }}.0, 1.0) as coverage,
         case
-            when universe < {{ universe_needed }} then 'universe_below_{{ universe_needed }}: ' || universe
+            when universe < {{ assets_needed }} then 'universe_below_{{ assets_needed }}: ' || universe
             when parts / 5.0 < 0.6 then 'low_coverage: ' || parts || ' of 5'
         end as null_reason,
         pit_rank,

@@ -1,6 +1,6 @@
 {#- Statistics of what the other metrics and the indices say: they read composites, so composites must not read them. The
     league's ranks wait for a universe: what a smaller one gives stands in fct_elimination_quarterly. -#}
-{%- set universe_needed = 40 -%}
+{%- set assets_needed = universe_needed() -%}
 with tails as (
 
     select
@@ -58,12 +58,12 @@ elimination as (
         'US' as entity_id,
         'calendar_quarter' as grain,
         date_day::date as date_day,
-        case when assets >= {{ universe_needed }} then value end as value,
+        case when assets >= {{ assets_needed }} then value end as value,
         null as numerator,
         null as denominator,
-        least(assets / {{ universe_needed }}.0, 1.0) as coverage,
+        least(assets / {{ assets_needed }}.0, 1.0) as coverage,
         case
-            when assets < {{ universe_needed }} then 'universe_below_{{ universe_needed }}: ' || assets
+            when assets < {{ assets_needed }} then 'universe_below_{{ assets_needed }}: ' || assets
             else null_reason::varchar
         end as null_reason,
         pit_rank,
@@ -77,6 +77,7 @@ curves as (
     select
         date_day,
         peak_lag,
+        peak_correlation,
         stability,
         null_reason::varchar as null_reason,
         pit_rank,
@@ -88,7 +89,11 @@ curves as (
 
 leads as (
 
-    {% for metric_id, value in [('lead_lag_peak_weeks', 'peak_lag'), ('lead_lag_stability', 'stability')] -%}
+    {% for metric_id, value in [
+        ('lead_lag_peak_weeks', 'peak_lag'),
+        ('lead_lag_peak_correlation', 'peak_correlation'),
+        ('lead_lag_stability', 'stability'),
+    ] -%}
     select
         '{{ metric_id }}' as metric_id,
         'system' as entity_type,
@@ -129,13 +134,21 @@ hits as (
 
 shares as (
 
+    {% for metric_id, study, player, value in [
+        ('cost_demand_share', 'cost', 'demand', 'share'),
+        ('cost_demand_share_low', 'cost', 'demand', 'low'),
+        ('cost_demand_share_high', 'cost', 'demand', 'high'),
+        ('rival_scarcity_share', 'rivals', 'csi', 'share'),
+        ('rival_scarcity_share_low', 'rivals', 'csi', 'low'),
+        ('rival_scarcity_share_high', 'rivals', 'csi', 'high'),
+    ] -%}
     select
-        case study when 'cost' then 'cost_demand_share' when 'rivals' then 'rival_scarcity_share' end as metric_id,
+        '{{ metric_id }}' as metric_id,
         'system' as entity_type,
         'US' as entity_id,
         'calendar_quarter' as grain,
         date_day::date as date_day,
-        share as value,
+        {{ value }} as value,
         null as numerator,
         null as denominator,
         1.0 as coverage,
@@ -143,7 +156,40 @@ shares as (
         pit_rank,
         origin_rank
     from {{ ref('int_statistics__variance_shares') }}
-    where (study = 'cost' and player = 'demand') or (study = 'rivals' and player = 'csi')
+    where study = '{{ study }}' and player = '{{ player }}'
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+multipliers as (  -- weekly risk has no ranks, and what has none counts as the most doubtful
+
+    {% for metric_id, tercile, value in [
+        ('multiplier_beta_high_powder', 'high', 'value'),
+        ('multiplier_beta_high_powder_low', 'high', 'low'),
+        ('multiplier_beta_high_powder_high', 'high', 'high'),
+        ('multiplier_beta_low_powder', 'low', 'value'),
+        ('multiplier_beta_powder_difference', 'difference', 'value'),
+        ('multiplier_beta_powder_difference_low', 'difference', 'low'),
+        ('multiplier_beta_powder_difference_high', 'difference', 'high'),
+    ] -%}
+    select
+        '{{ metric_id }}' as metric_id,
+        'system' as entity_type,
+        'US' as entity_id,
+        'calendar_quarter' as grain,
+        date_day::date as date_day,
+        {{ value }} as value,
+        null as numerator,
+        null as denominator,
+        1.0 as coverage,
+        null_reason::varchar as null_reason,
+        null as pit_rank,
+        null as origin_rank
+    from {{ ref('int_statistics__multipliers') }}
+    where tercile = '{{ tercile }}'
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -160,6 +206,8 @@ evaluated as (
     select * from hits
     union all
     select * from shares
+    union all
+    select * from multipliers
 
 ),
 

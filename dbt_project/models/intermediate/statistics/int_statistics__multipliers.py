@@ -1,0 +1,15 @@
+"""What risk assets answer to AI funding news, by tercile of dry powder (claims C2 and C20)."""
+
+
+def model(dbt, session):
+    """Return one row per last Friday of a quarter and tercile, and one for their difference."""
+    from warehouse.estimators.panel_statistics import multipliers_by_powder
+
+    dbt.config(materialized="table")
+    powder = (
+        dbt.ref("int_state__metrics_daily")
+        .filter("metric_id = 'dry_powder_pct' and entity_id = 'US' and parameter_set = 'default'")
+        .project("date_day, value")
+        .df()
+    )
+    return multipliers_by_powder(dbt.ref("int_index__weekly_risk").df(), powder)
