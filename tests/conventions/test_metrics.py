@@ -18,6 +18,9 @@ REQUIRED = {
 }  # fmt: skip
 PARTS = {"observed_numerator": "summed_numerator", "observed_denominator": "summed_denominator"}
 """Metrics for MetricFlow alone: the parts that ratios are summed from."""
+NOT_COMPUTED = {"memory_league_rank"}
+"""What claims would have to look at and nobody may pass on: they are untestable, and say so."""
+
 MEASURES = {"flow": "summed_value", "stock": "last_value", "ratio": "average_value", "index": "average_value"}
 
 
@@ -129,6 +132,23 @@ def test_composites_and_claims_read_what_is_declared():
     with (DBT / "seeds" / "claim_conditions.csv").open(newline="") as file:
         conditions = list(csv.DictReader(file))
     assert {c["claim_id"] for c in conditions} == claims == {f"C{n}" for n in range(1, 22)}
+    for condition in conditions:
+        if condition["metric_id"] in NOT_COMPUTED:
+            continue
+        meta = declared()[condition["metric_id"]]["config"]["meta"]
+        assert condition["grain"] in meta["grain"], condition
+        if meta["expected_sign"] is not None:
+            # What supports a claim is the move that the metric's declaration expects.
+            expected = {1: "above", -1: "below"}[meta["expected_sign"]]
+            supporting = {
+                "supports": expected,
+                "scope": expected,
+                "contradicts": {"above": "below", "below": "above"}[expected],
+            }
+            assert condition["comparison"] == supporting[condition["side"]], condition
+    for row in rows:
+        if row["kind"] == "metric":
+            assert row["grain"] in declared()[row["reference"]]["config"]["meta"]["grain"], row
     for claim in claims:
         sides = {c["side"] for c in conditions if c["claim_id"] == claim}
         assert sides >= {"supports", "contradicts"}, f"{claim} cannot fail" if "contradicts" not in sides else claim
