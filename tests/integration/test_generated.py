@@ -30,19 +30,27 @@ GOLDEN_TESTS = (
 
 _NO_PRICES = "No prices of shares are free to pass on, so none are generated."
 _NO_EXPECTATION = "The log of refunding statements expects the Treasury's demand for too few weeks to regress on."
-_NO_DEMAND_PILLAR = "Two of the demand pillar's four parts rest on logs that begin in 2025: under 60 % of its weight."
+_FEW_WEEKS = "The log of funding news begins in 2025: fewer than thirty weeks in a third of dry powder."
 
 UNOBSERVED = {
+    "asymmetry": _NO_PRICES,
     "bti_pca": "Six years, less the history of each part and a first January, leave no weights.",
+    "canary_hit_rate": "Alarms need the index's own history of three years and a year of weeks after it.",
     "commitment_cover": "The log of commitments lacks the obligors' liquid holdings.",
-    "csi": _NO_DEMAND_PILLAR,
-    "csi_ciss": _NO_DEMAND_PILLAR,
-    "csi_pca": _NO_DEMAND_PILLAR,
+    "elimination_rank_ic": _NO_PRICES,
+    "elimination_rank_ic_drain": _NO_PRICES,
+    "elimination_rank_ic_injection": _NO_PRICES,
     "implied_duration": _NO_PRICES,
     "league_rank": _NO_PRICES,
     "league_score": _NO_PRICES,
+    "multiplier_beta_high_powder": _FEW_WEEKS,
+    "multiplier_beta_high_powder_high": _FEW_WEEKS,
+    "multiplier_beta_high_powder_low": _FEW_WEEKS,
+    "multiplier_beta_low_powder": _FEW_WEEKS,
+    "multiplier_beta_powder_difference": _FEW_WEEKS,
+    "multiplier_beta_powder_difference_high": _FEW_WEEKS,
+    "multiplier_beta_powder_difference_low": _FEW_WEEKS,
     "near_cash_yield": _NO_PRICES,
-    "rate_beta": "Prices of days on which yields are quoted too are fewer than the 252 it asks for.",
     "scarcity_convexity_ratio": _NO_EXPECTATION,
     "scarcity_slope": _NO_EXPECTATION,
     "scarcity_threshold_p": _NO_EXPECTATION,

@@ -15,16 +15,16 @@ months as (
         base_rate::double as base_ratio,
         lift::double as lift_ratio,
 
-        ---------- in weeks
+        ---------- in weeks; what was not counted is not nought
         steps::integer as week_count,
         alarms::integer as alarm_count,
-        hits::integer as hit_count,
-        false_alarms::integer as false_alarm_count,
-        missed_events::integer as missed_event_count,
+        case when null_reason is null then hits end::integer as hit_count,
+        case when null_reason is null then false_alarms end::integer as false_alarm_count,
+        case when null_reason is null then missed_events end::integer as missed_event_count,
 
         ---------- in runs of alarms
-        episodes::integer as episode_count,
-        false_episodes::integer as false_episode_count,
+        case when null_reason is null then episodes end::integer as episode_count,
+        case when null_reason is null then false_episodes end::integer as false_episode_count,
         null_reason::varchar as null_reason,
 
         ---------- how good it is
