@@ -88,8 +88,9 @@ DERIVED = (
     "marts.fct_treasury_supply",
     "marts.fct_variance_shares",
 )
-"""What is made of many sources or long histories, so that no one landing says that it must have rows. Whether it may lose
-rows is asked all the same, and dbt's tests judge what is in it."""
+"""What is made of many sources or long histories, so that no one landing says that it must have rows.
+
+Whether it may lose rows is asked all the same, and dbt's tests judge what is in it."""
 
 KEPT_SHARE = 0.99
 """A release may lose one row in a hundred of the last one: tombstones and merged versions take few."""
