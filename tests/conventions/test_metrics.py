@@ -123,6 +123,12 @@ def test_it_is_computed_somewhere(name):
 def test_composites_and_claims_read_what_is_declared():
     with (DBT / "seeds" / "index_components.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    for index_id in ("csi", "bti", "cci"):
+        made_of = [
+            ("series:" if r["kind"] == "series" else "") + r["reference"] for r in rows if r["index_id"] == index_id
+        ]
+        for name in (index_id, f"{index_id}_pca", f"{index_id}_ciss"):
+            assert declared()[name]["config"]["meta"]["inputs"] == made_of, name
     for row in rows:
         known = series() if row["kind"] == "series" else set(declared())
         assert row["reference"] in known, row
