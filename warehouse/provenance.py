@@ -74,6 +74,13 @@ MARTS = {
         shown=("grain", "private_gross_usd_bn", "buybacks_usd_bn", "net_new_cash_usd_bn", "net_null_reason"),
         where="grain = $grain",
     ),
+    "marts.fct_capital_balance_weekly": Lineage(
+        entity=None,
+        period="period_end",
+        shown=("demand_external_usd_bn", "supply_insensitive_usd_bn", "balance_usd_bn", "balance_null_reason"),
+        where="parameter_set = 'default'",
+        is_versioned=False,
+    ),
     "marts.fct_duration_supply_monthly": Lineage(
         entity=None,
         period="month_end",

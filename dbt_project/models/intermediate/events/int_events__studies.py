@@ -4,6 +4,7 @@
 def model(dbt, session):
     """Return one row per event, series and window."""
     from warehouse.estimators.around_events import studies
+    from warehouse.estimators.frames import typed
 
     dbt.config(materialized="table")
-    return studies(dbt.ref("int_events__dates").df(), dbt.ref("int_events__series").df())
+    return typed(studies(dbt.ref("int_events__dates").df(), dbt.ref("int_events__series").df()))

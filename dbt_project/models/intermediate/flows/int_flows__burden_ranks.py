@@ -4,6 +4,7 @@
 def model(dbt, session):
     """Return one row per Friday and set of parameters: absorption_burden_pct in (0, 1)."""
     from warehouse.estimators.expanding import expanding_rank
+    from warehouse.estimators.frames import typed
 
     dbt.config(materialized="table")
     fridays = (
@@ -21,4 +22,4 @@ def model(dbt, session):
         ranks.loc[history.index, "absorption_burden_pct"] = expanding_rank(
             history["burden_to_gdp"], least[parameter_set]
         )
-    return ranks
+    return typed(ranks)

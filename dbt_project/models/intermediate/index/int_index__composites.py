@@ -3,6 +3,7 @@
 
 def model(dbt, session):
     """Return one row per index, day, set of parameters, item_kind and item."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panels import composites
 
     dbt.config(materialized="table")
@@ -14,4 +15,6 @@ def model(dbt, session):
         .project("date_day, metric_id, entity_id, parameter_set, value, pit_rank, origin_rank")
         .df()
     )
-    return composites(series[series["series_id"].isin(used)], metrics, components, dbt.ref("thesis_parameters").df())
+    return typed(
+        composites(series[series["series_id"].isin(used)], metrics, components, dbt.ref("thesis_parameters").df())
+    )

@@ -3,7 +3,8 @@
 
 def model(dbt, session):
     """Return one row per Friday."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panels import multiplier
 
     dbt.config(materialized="table")
-    return multiplier(dbt.ref("int_index__weekly_risk").df())
+    return typed(multiplier(dbt.ref("int_index__weekly_risk").df()))

@@ -3,6 +3,7 @@
 
 def model(dbt, session):
     """Return one row per weekday and set of parameters."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panels import regimes
 
     dbt.config(materialized="table")
@@ -14,4 +15,4 @@ def model(dbt, session):
         .project("date_day, metric_id, entity_id, parameter_set, value, pit_rank, origin_rank")
         .df()
     )
-    return regimes(metrics, dbt.ref("int_index__multiplier").df(), dbt.ref("thesis_parameters").df())
+    return typed(regimes(metrics, dbt.ref("int_index__multiplier").df(), dbt.ref("thesis_parameters").df()))

@@ -3,6 +3,7 @@
 
 def model(dbt, session):
     """Return one row per day, set of parameters and measure, with error, band and sample."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panels import scarcity
 
     dbt.config(materialized="table")
@@ -13,4 +14,4 @@ def model(dbt, session):
         .df()
     )
     prices = dbt.ref("int_price__daily").project("date_day, parameter_set, real_yield_10y_pct").df()
-    return scarcity(metrics, prices, dbt.ref("thesis_parameters").df())
+    return typed(scarcity(metrics, prices, dbt.ref("thesis_parameters").df()))

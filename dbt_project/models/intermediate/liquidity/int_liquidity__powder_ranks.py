@@ -4,6 +4,7 @@
 def model(dbt, session):
     """Return one row per weekday and set of parameters: dry_powder_pct in (0, 1), dry_powder_floor in USD billion."""
     from warehouse.estimators.expanding import expanding_quantile_before, expanding_rank
+    from warehouse.estimators.frames import typed
 
     dbt.config(materialized="table")
     days = (
@@ -22,4 +23,4 @@ def model(dbt, session):
         ranks.loc[history.index, "dry_powder_floor"] = expanding_quantile_before(
             history["dry_powder_net"], 0.05, least[parameter_set]
         )
-    return ranks
+    return typed(ranks)

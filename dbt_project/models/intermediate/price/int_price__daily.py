@@ -5,6 +5,7 @@ SERIES = ("yield_10y", "yield_30y", "real_yield_10y", "ofr_credit", "gz_spread",
 
 def model(dbt, session):
     """Return one row per weekday and set of parameters: the legs, their 21-day changes, thresholds, flag, intensity."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panels import price_of_capital
 
     dbt.config(materialized="table")
@@ -18,4 +19,4 @@ def model(dbt, session):
         .filter("series_id in ('yield_10y', 'ofr_credit') and revision_number = 1")
         .project("series_id, period_end, value, known_at")
     )
-    return price_of_capital(states.df(), dbt.ref("thesis_parameters").df(), first_prints.df())
+    return typed(price_of_capital(states.df(), dbt.ref("thesis_parameters").df(), first_prints.df()))

@@ -3,7 +3,10 @@
 
 def model(dbt, session):
     """Return one row per Friday, asset and measure."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panel_statistics import betas
 
     dbt.config(materialized="table")
-    return betas(dbt.ref("int_statistics__asset_weeks").df(), dbt.ref("int_statistics__fridays").order("date_day").df())
+    return typed(
+        betas(dbt.ref("int_statistics__asset_weeks").df(), dbt.ref("int_statistics__fridays").order("date_day").df())
+    )

@@ -3,7 +3,8 @@
 
 def model(dbt, session):
     """Return one row per last Friday of a month."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panel_statistics import canary_hits
 
     dbt.config(materialized="table")
-    return canary_hits(dbt.ref("int_statistics__fridays").order("date_day").df())
+    return typed(canary_hits(dbt.ref("int_statistics__fridays").order("date_day").df()))

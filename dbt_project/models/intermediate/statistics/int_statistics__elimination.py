@@ -3,6 +3,7 @@
 
 def model(dbt, session):
     """Return one row per last Friday of a quarter and measure."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panel_statistics import elimination_by_quarter
 
     dbt.config(materialized="table")
@@ -12,8 +13,10 @@ def model(dbt, session):
         .project("period_end as date_day, entity_id as asset_id, value")
         .df()
     )
-    return elimination_by_quarter(
-        durations,
-        dbt.ref("int_statistics__asset_weeks").df(),
-        dbt.ref("int_statistics__fridays").order("date_day").df(),
+    return typed(
+        elimination_by_quarter(
+            durations,
+            dbt.ref("int_statistics__asset_weeks").df(),
+            dbt.ref("int_statistics__fridays").order("date_day").df(),
+        )
     )

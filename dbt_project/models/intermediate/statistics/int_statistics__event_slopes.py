@@ -3,6 +3,7 @@
 
 def model(dbt, session):
     """Return two states: of the event's day, and of the day its window is over."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panel_statistics import event_slopes
 
     dbt.config(materialized="table")
@@ -12,4 +13,4 @@ def model(dbt, session):
         .project("date_day, value, pit_rank, origin_rank")
         .df()
     )
-    return event_slopes(scarcity, dbt.ref("int_events__dates").df())
+    return typed(event_slopes(scarcity, dbt.ref("int_events__dates").df()))

@@ -3,7 +3,8 @@
 
 def model(dbt, session):
     """Return one row per last Friday of a quarter, target and lag."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panel_statistics import lead_lag_curves
 
     dbt.config(materialized="table")
-    return lead_lag_curves(dbt.ref("int_statistics__fridays").order("date_day").df())
+    return typed(lead_lag_curves(dbt.ref("int_statistics__fridays").order("date_day").df()))

@@ -3,6 +3,7 @@
 
 def model(dbt, session):
     """Return one row per last Friday of a quarter and tercile, and one for their difference."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panel_statistics import multipliers_by_powder
 
     dbt.config(materialized="table")
@@ -12,4 +13,4 @@ def model(dbt, session):
         .project("date_day, value")
         .df()
     )
-    return multipliers_by_powder(dbt.ref("int_index__weekly_risk").df(), powder)
+    return typed(multipliers_by_powder(dbt.ref("int_index__weekly_risk").df(), powder))

@@ -3,9 +3,12 @@
 
 def model(dbt, session):
     """Return one row per last Friday of a quarter, study and player."""
+    from warehouse.estimators.frames import typed
     from warehouse.estimators.panel_statistics import variance_shares
 
     dbt.config(materialized="table")
-    return variance_shares(
-        dbt.ref("int_statistics__asset_weeks").df(), dbt.ref("int_statistics__fridays").order("date_day").df()
+    return typed(
+        variance_shares(
+            dbt.ref("int_statistics__asset_weeks").df(), dbt.ref("int_statistics__fridays").order("date_day").df()
+        )
     )
