@@ -18,16 +18,19 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     By the names that columns have everywhere here: `_at` is an instant, `_day`, `_end` and the like a day, `_id` and
     the like text, and the rest a number.
     """
-    kinds = {}
+    import pandas as pd
+
+    answer = frame.copy()
     for name in map(str, frame.columns):
         if not frame[name].isna().all():
             continue
         if name.endswith("_at"):
-            kinds[name] = "datetime64[us, UTC]"
+            kind = "datetime64[us, UTC]"
         elif name.endswith(_DAYS):
-            kinds[name] = "datetime64[us]"
+            kind = "datetime64[us]"
         elif name.endswith(_TEXT) or name in _TEXTS:
-            kinds[name] = "string"
+            kind = "string"
         else:
-            kinds[name] = "float64"
-    return frame.astype(kinds)
+            kind = "float64"
+        answer[name] = pd.Series([None] * len(frame), index=frame.index, dtype=kind)
+    return answer

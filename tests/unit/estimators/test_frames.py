@@ -1,0 +1,24 @@
+"""Columns without a value keep a type, so that what is built on them still fits."""
+
+import duckdb
+import pandas as pd
+import pytest
+
+from warehouse.estimators.frames import typed
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_column_without_a_value_has_the_type_its_name_tells(rows):
+    names = ["date_day", "known_at", "parameter_set", "null_reason", "value", "measure", "week_end"]
+    frame = typed(pd.DataFrame({name: [None] * rows for name in names}, columns=names))
+    types = dict(duckdb.sql("select column_name, column_type from (describe from frame)").fetchall())
+    assert types["known_at"] == "TIMESTAMP WITH TIME ZONE"
+    assert {types[n] for n in ("date_day", "week_end")} == {"TIMESTAMP"}
+    assert {types[n] for n in ("parameter_set", "null_reason", "measure")} == {"VARCHAR"}
+    assert types["value"] == "DOUBLE"
+    assert len(frame) == rows
+
+
+def test_what_has_a_value_is_left_as_it_is():
+    frame = pd.DataFrame({"n": [1, None], "known_at": ["a", "b"]})
+    pd.testing.assert_frame_equal(typed(frame), frame)
