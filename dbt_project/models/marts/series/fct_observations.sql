@@ -1,151 +1,54 @@
-{%- set by_name = [
-    ('board.h41', ref('stg_board__h41')), ('board.h15', ref('stg_board__h15')),
-    ('board.h10', ref('stg_board__h10')), ('board.h8', ref('stg_board__h8')),
-    ('board.prates', ref('stg_board__prates')),
+{#- Where each series stands: table, relation, and in it the key, the day and the value. -#}
+{%- set sources = [
+    ('bea.gdp', ref('stg_bea__gdp'), 'series_code', 'quarter_end',
+        'coalesce(gdp_usd_bn, private_investment_usd_bn, private_fixed_investment_usd_bn)'),
+    ('board.h10', ref('stg_board__h10'), 'series_name', 'period_end', 'value::double * unit_multiplier'),
+    ('board.h15', ref('stg_board__h15'), 'series_name', 'period_end', 'value::double * unit_multiplier'),
+    ('board.h41', ref('stg_board__h41'), 'series_name', 'period_end', 'value::double * unit_multiplier'),
+    ('board.h8', ref('stg_board__h8'), 'series_name', 'period_end', 'value::double * unit_multiplier'),
+    ('board.prates', ref('stg_board__prates'), 'series_name', 'period_end', 'value::double * unit_multiplier'),
+    ('defillama.stablecoins', ref('stg_defillama__stablecoins'), 'peg_type', 'observation_date', 'circulating_usd'),
+    ('fiscaldata.operating_cash_balance', ref('stg_fiscaldata__operating_cash_balance'), "'tga_close'", 'record_date',
+        'tga_close_usd_mn'),
+    ('nyfed.reference_rates', ref('stg_nyfed__reference_rates'), 'rate_type', 'effective_date', 'rate_pct'),
+    ('ofr.funding_monitor', ref('stg_ofr__funding_monitor'), 'mnemonic', 'observation_date',
+        'coalesce(amount_usd, rate_pct)'),
+    ('ofr.hedge_funds', ref('stg_ofr__hedge_funds'), 'mnemonic', 'quarter_end',
+        'coalesce(amount_usd, leverage_ratio, fund_count)'),
 ] -%}
-{%- set wide = [
+{#- And where a column is a series: table, relation, day, columns. -#}
+{%- for source_table, relation, period_end, columns in [
     ('board.excess_bond_premium', ref('stg_board__excess_bond_premium'), 'last_day(month_start)',
         ['gz_spread_pct', 'excess_bond_premium_pct']),
+    ('chicagofed.nfci', ref('stg_chicagofed__nfci'), 'week_end', ['nfci', 'anfci', 'credit']),
     ('ofr.financial_stress', ref('stg_ofr__financial_stress'), 'observation_date',
         ['ofr_fsi_points', 'credit_points', 'equity_valuation_points', 'funding_points', 'safe_assets_points',
         'volatility_points']),
-    ('chicagofed.nfci', ref('stg_chicagofed__nfci'), 'week_end', ['nfci', 'anfci', 'credit']),
 ] -%}
-with overnight_repo as (
+{%- for column in columns -%}
+{%- do sources.append((source_table, relation, "'" ~ column ~ "'", period_end, column)) -%}
+{%- endfor -%}
+{%- endfor -%}
+with stated as (
 
-    select * from {{ ref('int_series__overnight_repo') }}
-
-),
-
-stated as (
-
-    {% for source_table, relation in by_name -%}
+    {% for source_table, relation, source_key, period_end, value in sources -%}
     select
         '{{ source_table }}' as source_table,
-        series_name as source_key,
-        period_end,
-        value::double * coalesce(unit_multiplier, 1) as value,
-        pit_quality,
-        known_at,
-        known_until,
-        ingested_at,
-        _origin as origin,
-        _source_url as source_url,
-        _source_sha256 as source_sha256
-    from {{ relation }}
-    where not is_deleted
-    union all
-    {% endfor -%}
-    {% for source_table, relation, period_end, columns in wide -%}
-    {% for column in columns -%}
-    select
-        '{{ source_table }}' as source_table,
-        '{{ column }}' as source_key,
+        {{ source_key }} as source_key,
         {{ period_end }} as period_end,
-        {{ column }}::double as value,
+        ({{ value }})::double as value,
         pit_quality,
         known_at,
         known_until,
         ingested_at,
-        _origin,
-        _source_url,
-        _source_sha256
+        _origin as origin,
+        _source_url as source_url,
+        _source_sha256 as source_sha256
     from {{ relation }}
     where not is_deleted
     union all
     {% endfor -%}
-    {% endfor -%}
-    select
-        'nyfed.reference_rates' as source_table,
-        rate_type,
-        effective_date,
-        rate_pct::double as value,
-        pit_quality,
-        known_at,
-        known_until,
-        ingested_at,
-        _origin,
-        _source_url,
-        _source_sha256
-    from {{ ref('stg_nyfed__reference_rates') }}
-    where not is_deleted
-    union all
-    select
-        'ofr.funding_monitor' as source_table,
-        mnemonic,
-        observation_date,
-        coalesce(amount_usd, rate_pct)::double as value,
-        pit_quality,
-        known_at,
-        known_until,
-        ingested_at,
-        _origin,
-        _source_url,
-        _source_sha256
-    from {{ ref('stg_ofr__funding_monitor') }}
-    where not is_deleted
-    union all
-    select
-        'ofr.hedge_funds' as source_table,
-        mnemonic as source_key,
-        quarter_end as period_end,
-        coalesce(amount_usd, leverage_ratio, fund_count)::double as value,
-        pit_quality,
-        known_at,
-        known_until,
-        ingested_at,
-        _origin as origin,
-        _source_url as source_url,
-        _source_sha256 as source_sha256
-    from {{ ref('stg_ofr__hedge_funds') }}
-    where not is_deleted
-    union all
-    select
-        'bea.gdp' as source_table,
-        series_code as source_key,
-        quarter_end as period_end,
-        coalesce(gdp_usd_bn, private_investment_usd_bn, private_fixed_investment_usd_bn)::double as value,
-        pit_quality,
-        known_at,
-        known_until,
-        ingested_at,
-        _origin as origin,
-        _source_url as source_url,
-        _source_sha256 as source_sha256
-    from {{ ref('stg_bea__gdp') }}
-    where not is_deleted
-    union all
-    select
-        'fiscaldata.operating_cash_balance' as source_table,
-        'tga_close' as source_key,
-        record_date,
-        tga_close_usd_mn::double as value,
-        pit_quality,
-        known_at,
-        known_until,
-        ingested_at,
-        _origin,
-        _source_url,
-        _source_sha256
-    from {{ ref('stg_fiscaldata__operating_cash_balance') }}
-    where not is_deleted
-    union all
-    select
-        'defillama.stablecoins' as source_table,
-        peg_type,
-        observation_date,
-        circulating_usd::double as value,
-        pit_quality,
-        known_at,
-        known_until,
-        ingested_at,
-        _origin,
-        _source_url,
-        _source_sha256
-    from {{ ref('stg_defillama__stablecoins') }}
-    where not is_deleted
-    union all
-    select * from overnight_repo
+    select * from {{ ref('int_series__overnight_repo') }}
 
 ),
 
