@@ -48,6 +48,24 @@ from {{ relation }}
 qualify known_until is null or known_until > known_at
 {%- endmacro %}
 
+{# Every instant at which what is known of a key changed: a version began, or ended. #}
+{% macro instants_of(relation, key, name='known_at') -%}
+select
+    {% for column in key -%}
+    {{ column }},
+    {% endfor -%}
+    known_at as {{ name }}
+from {{ relation }}
+union
+select
+    {% for column in key -%}
+    {{ column }},
+    {% endfor -%}
+    known_until as {{ name }}
+from {{ relation }}
+where known_until is not null
+{%- endmacro %}
+
 {# Several inputs of one thing, side by side as they were known: a row for every instant at which one of them changed.
    The relation is long: `key` columns, input_id, value, pit_rank, origin_rank, source_url, known_at, known_until; several
    versions of one input never overlap. Columns of the result: the keys, one per input, inputs_known (of these inputs
@@ -70,10 +88,7 @@ select
         order by instants.known_at
     ) as known_until
 from (
-    select {{ key | join(', ') }}, known_at from {{ relation }}
-    union
-    select {{ key | join(', ') }}, known_until as known_at from {{ relation }}
-    where known_until is not null
+    {{ instants_of(relation, key) }}
 ) as instants
 left join {{ relation }} as versions
     on

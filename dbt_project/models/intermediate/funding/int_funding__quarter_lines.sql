@@ -66,18 +66,7 @@ balances as (
 
 causes as (
 
-    select
-        ticker,
-        period_end,
-        known_at
-    from flows
-    union
-    select
-        ticker,
-        period_end,
-        known_until as known_at
-    from flows
-    where known_until is not null
+    {{ instants_of('flows', ['ticker', 'period_end']) }}
     union
     select
         quarters.ticker,

@@ -58,35 +58,9 @@ measured as (
 
 ),
 
-told as (
-
-    select * from measured
-    window history as (partition by metric_id, parameter_set order by period_end)
-    qualify value is not null or null_reason is distinct from lag(null_reason) over history
-
-),
-
 observations as (
 
-    select
-        metric_id,
-        'system' as entity_type,
-        'US' as entity_id,
-        'week' as grain,
-        period_start,
-        period_end,
-        value,
-        numerator,
-        denominator,
-        coverage,
-        null_reason,
-        pit_rank,
-        origin_rank,
-        source_url,
-        known_at,
-        null::timestamptz as withdrawn_at,
-        parameter_set
-    from told
+    {{ state_observations('measured', 'week') }}
 
 )
 

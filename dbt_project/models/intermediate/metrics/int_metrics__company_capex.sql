@@ -91,20 +91,7 @@ wanted as (
 
 changes as (
 
-    select
-        ticker,
-        concept,
-        period_end,
-        known_at as changed_at
-    from flows
-    union
-    select
-        ticker,
-        concept,
-        period_end,
-        known_until as changed_at
-    from flows
-    where known_until is not null
+    {{ instants_of('flows', ['ticker', 'concept', 'period_end'], 'changed_at') }}
 
 ),
 

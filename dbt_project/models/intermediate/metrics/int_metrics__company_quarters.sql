@@ -24,20 +24,7 @@ with flows as (
 
 instants as (
 
-    select
-        ticker,
-        concept,
-        period_end,
-        known_at
-    from flows
-    union
-    select
-        ticker,
-        concept,
-        period_end,
-        known_until as known_at
-    from flows
-    where known_until is not null
+    {{ instants_of('flows', ['ticker', 'concept', 'period_end']) }}
 
 ),
 

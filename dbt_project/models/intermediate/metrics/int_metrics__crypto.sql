@@ -18,31 +18,20 @@ with prices as (
 
 ),
 
+changes as (
+
+    {{ instants_of('prices', ['asset', 'price_date'], 'changed_at') }}
+
+),
+
 days as (
 
     select
         asset,
         price_date,
-        min(known_at) as first_known_at
-    from prices
+        min(changed_at) as first_known_at
+    from changes
     group by asset, price_date
-
-),
-
-changes as (
-
-    select
-        asset,
-        price_date,
-        known_at as changed_at
-    from prices
-    union
-    select
-        asset,
-        price_date,
-        known_until as changed_at
-    from prices
-    where known_until is not null
 
 ),
 

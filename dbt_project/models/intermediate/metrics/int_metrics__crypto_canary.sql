@@ -100,20 +100,7 @@ needs as (
 
 changes as (
 
-    select
-        input_id,
-        asset,
-        input_date,
-        known_at as changed_at
-    from known_inputs
-    union
-    select
-        input_id,
-        asset,
-        input_date,
-        known_until as changed_at
-    from known_inputs
-    where known_until is not null
+    {{ instants_of('known_inputs', ['input_id', 'asset', 'input_date'], 'changed_at') }}
 
 ),
 

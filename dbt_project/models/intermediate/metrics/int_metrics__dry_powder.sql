@@ -40,7 +40,8 @@ measured as (
     ] -%}
     select
         '{{ metric_id }}' as metric_id,
-        date_day,
+        date_day as period_start,
+        date_day as period_end,
         {{ value }}::double as value,
         {{ numerator or 'null' }}::double as numerator,
         {{ denominator or 'null' }}::double as denominator,
@@ -60,35 +61,9 @@ measured as (
 
 ),
 
-told as (
-
-    select * from measured
-    window history as (partition by metric_id, parameter_set order by date_day)
-    qualify value is not null or null_reason is distinct from lag(null_reason) over history
-
-),
-
 observations as (
 
-    select
-        metric_id,
-        'system' as entity_type,
-        'US' as entity_id,
-        'day' as grain,
-        date_day as period_start,
-        date_day as period_end,
-        value,
-        numerator,
-        denominator,
-        coverage,
-        null_reason,
-        pit_rank,
-        origin_rank,
-        source_url,
-        known_at,
-        null::timestamptz as withdrawn_at,
-        parameter_set
-    from told
+    {{ state_observations('measured', 'day') }}
 
 )
 

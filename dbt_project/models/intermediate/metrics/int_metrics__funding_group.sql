@@ -73,24 +73,7 @@ aligned as (  -- a fiscal quarter speaks for the calendar quarter whose end is n
 
 changes as (
 
-    select
-        metric_id,
-        parameter_set,
-        is_ratio,
-        ticker,
-        quarter_end,
-        known_at as changed_at
-    from aligned
-    union
-    select
-        metric_id,
-        parameter_set,
-        is_ratio,
-        ticker,
-        quarter_end,
-        known_until as changed_at
-    from aligned
-    where known_until is not null
+    {{ instants_of('aligned', ['metric_id', 'parameter_set', 'is_ratio', 'ticker', 'quarter_end'], 'changed_at') }}
 
 ),
 

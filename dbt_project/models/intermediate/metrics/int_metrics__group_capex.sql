@@ -48,18 +48,7 @@ members as (
 
 changes as (
 
-    select
-        ticker,
-        quarter_end,
-        known_at as changed_at
-    from aligned
-    union
-    select
-        ticker,
-        quarter_end,
-        known_until as changed_at
-    from aligned
-    where known_until is not null
+    {{ instants_of('aligned', ['ticker', 'quarter_end'], 'changed_at') }}
 
 ),
 

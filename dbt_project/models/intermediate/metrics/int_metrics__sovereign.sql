@@ -94,7 +94,7 @@ group_totals as (  -- over fewer members it is no value, only a numerator; with 
     select
         quarter_end,
         {{ add_months(add_days('quarter_end', 1), -3) }} as quarter_start,
-        sum(active_flow_usd_bn) as active_flow_usd_bn,
+        sum(active_flow_usd_bn::decimal(28, 12))::double as active_flow_usd_bn,
         sum(case when active_flow_usd_bn is not null then exit_count end) as exit_count,
         sum(case when active_flow_usd_bn is not null then lowest_conviction_exit_count end)
             as lowest_conviction_exit_count,
@@ -120,7 +120,7 @@ group_states as (
 
 ),
 
-stated as (
+observations as (
 
     select
         'tic_active_flow' as metric_id,
@@ -435,30 +435,6 @@ stated as (
         'default' as parameter_set
     from sales
     group by entity_type, entity_id, announced_on
-
-),
-
-observations as (
-
-    select
-        metric_id,
-        entity_type,
-        entity_id,
-        grain,
-        period_start,
-        period_end,
-        value,
-        numerator,
-        denominator,
-        coverage,
-        null_reason,
-        pit_rank,
-        origin_rank,
-        source_url,
-        known_at,
-        withdrawn_at,
-        parameter_set
-    from stated
 
 )
 

@@ -47,18 +47,7 @@ overnight as (
 
 instants as (  -- at which what is known of a day's operations changes
 
-    select
-        source_table,
-        operation_date,
-        known_at as instant
-    from overnight
-    union
-    select
-        source_table,
-        operation_date,
-        known_until as instant
-    from overnight
-    where known_until is not null
+    {{ instants_of('overnight', ['source_table', 'operation_date'], 'instant') }}
 
 ),
 

@@ -43,18 +43,7 @@ entries as (
 
 changes as (
 
-    select
-        entity_id,
-        quarter_end,
-        known_at
-    from entries
-    union
-    select
-        entity_id,
-        quarter_end,
-        known_until as known_at
-    from entries
-    where known_until is not null
+    {{ instants_of('entries', ['entity_id', 'quarter_end']) }}
 
 ),
 

@@ -43,20 +43,7 @@ changes as (
 
 instants as (
 
-    select
-        entity_id,
-        quarter_end,
-        quarter_end_before,
-        known_at
-    from changes
-    union
-    select
-        entity_id,
-        quarter_end,
-        quarter_end_before,
-        known_until as known_at
-    from changes
-    where known_until is not null
+    {{ instants_of('changes', ['entity_id', 'quarter_end', 'quarter_end_before']) }}
 
 ),
 

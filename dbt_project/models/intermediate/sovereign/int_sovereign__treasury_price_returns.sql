@@ -17,18 +17,7 @@ with yields as (
 
 instants as (
 
-    select
-        series_id,
-        month_end,
-        known_at
-    from yields
-    union
-    select
-        series_id,
-        month_end,
-        known_until as known_at
-    from yields
-    where known_until is not null
+    {{ instants_of('yields', ['series_id', 'month_end']) }}
 
 ),
 

@@ -79,18 +79,7 @@ candidates as (
 
 instants as (
 
-    select
-        asset,
-        price_date,
-        known_at
-    from candidates
-    union
-    select
-        asset,
-        price_date,
-        known_until as known_at
-    from candidates
-    where known_until is not null
+    {{ instants_of('candidates', ['asset', 'price_date']) }}
 
 ),
 

@@ -65,18 +65,7 @@ overlapping as (
 
 changes as (
 
-    select
-        ticker,
-        quarter_end,
-        known_at as changed_at
-    from overlapping
-    union
-    select
-        ticker,
-        quarter_end,
-        known_until as changed_at
-    from overlapping
-    where known_until is not null
+    {{ instants_of('overlapping', ['ticker', 'quarter_end'], 'changed_at') }}
 
 ),
 

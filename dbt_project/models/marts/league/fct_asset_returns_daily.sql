@@ -92,20 +92,7 @@ days as (
 
 changes as (
 
-    select
-        asset_id,
-        return_date,
-        longest_pause_days,
-        known_at as changed_at
-    from known_levels
-    union
-    select
-        asset_id,
-        return_date,
-        longest_pause_days,
-        known_until as changed_at
-    from known_levels
-    where known_until is not null
+    {{ instants_of('known_levels', ['asset_id', 'return_date', 'longest_pause_days'], 'changed_at') }}
 
 ),
 

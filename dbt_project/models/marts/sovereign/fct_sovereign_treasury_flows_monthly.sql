@@ -13,18 +13,7 @@ with candidates as (
 
 instants as (
 
-    select
-        entity_id,
-        month_end,
-        known_at
-    from candidates
-    union
-    select
-        entity_id,
-        month_end,
-        known_until as known_at
-    from candidates
-    where known_until is not null
+    {{ instants_of('candidates', ['entity_id', 'month_end']) }}
 
 ),
 

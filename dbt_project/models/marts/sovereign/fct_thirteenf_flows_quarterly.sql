@@ -12,18 +12,7 @@ filers as (
 
 changes_of_book as (
 
-    select
-        entity_id,
-        quarter_end,
-        known_at
-    from flow_states
-    union
-    select
-        entity_id,
-        quarter_end,
-        known_until as known_at
-    from flow_states
-    where known_until is not null
+    {{ instants_of('flow_states', ['entity_id', 'quarter_end']) }}
 
 ),
 

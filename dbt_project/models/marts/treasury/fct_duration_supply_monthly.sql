@@ -184,16 +184,7 @@ versions as (
 
 changes as (
 
-    select
-        month_start,
-        known_at as changed_at
-    from versions
-    union
-    select
-        month_start,
-        known_until as changed_at
-    from versions
-    where known_until is not null
+    {{ instants_of('versions', ['month_start'], 'changed_at') }}
 
 ),
 

@@ -46,31 +46,9 @@ periods_of_buybacks as (
 
 changes as (
 
-    select
-        grain,
-        period_start,
-        known_at as changed_at
-    from periods_of_auctions
+    {{ instants_of('periods_of_auctions', ['grain', 'period_start'], 'changed_at') }}
     union
-    select
-        grain,
-        period_start,
-        known_until as changed_at
-    from periods_of_auctions
-    where known_until is not null
-    union
-    select
-        grain,
-        period_start,
-        known_at as changed_at
-    from periods_of_buybacks
-    union
-    select
-        grain,
-        period_start,
-        known_until as changed_at
-    from periods_of_buybacks
-    where known_until is not null
+    {{ instants_of('periods_of_buybacks', ['grain', 'period_start'], 'changed_at') }}
 
 ),
 
