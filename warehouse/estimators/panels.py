@@ -401,7 +401,7 @@ REGIME_INPUTS = {
 def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
     """Return the regime of each weekday and set of parameters, with every input and what each rule said.
 
-    `multiplier` has date_day and value: the sign of what AI funding news did to risk assets, as known that day.
+    `multiplier` has date_day, value and its ranks: what AI funding news did to risk assets, as known that day.
     """
     import pandas as pd
 
@@ -419,15 +419,17 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
         is_usual = name != "default" and table.equals(usual) and all(chosen[n] == default[n] for n in names)
         if is_usual or not len(table):
             continue
-        beta = multiplier.set_index(pd.DatetimeIndex(multiplier["date_day"]))["value"] if len(multiplier) else None
+        told = multiplier.set_index(pd.DatetimeIndex(multiplier["date_day"]))
+        told = (
+            told[["value", "pit_rank", "origin_rank"]].astype("float64").reindex(table.index, method="ffill", limit=10)
+        )
+        beta = told["value"].to_numpy()
         share = column(table, REGIME_INPUTS["external_share"])
         rising = change(share, QUARTER_DAYS)
         found = liquidity_regime(
             column(table, REGIME_INPUTS["dry_powder_pct"]),
             column(table, REGIME_INPUTS["absorption_burden_pct"]),
-            np.full(len(table), np.nan)
-            if beta is None
-            else beta.reindex(table.index, method="ffill", limit=10).to_numpy(dtype=np.float64),
+            beta,
             column(table, REGIME_INPUTS["joint_rise_flag"]),
             np.where(np.isnan(rising), np.nan, (rising > 0).astype(np.float64)),
             thresholds=Thresholds(
@@ -452,8 +454,8 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
                     "drain_days_unknown": found.drain_days_unknown,
                     "is_injection_met": found.injection,
                     "rule_version": RULE_VERSION,
-                    "pit_rank": worst(mine, "pit_rank").reindex(table.index).to_numpy(),
-                    "origin_rank": worst(mine, "origin_rank").reindex(table.index).to_numpy(),
+                    "pit_rank": _with_beta(worst(mine, "pit_rank"), told, "pit_rank"),
+                    "origin_rank": _with_beta(worst(mine, "origin_rank"), told, "origin_rank"),
                 }
             )
         )
@@ -463,15 +465,23 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
     return pd.concat(answers, ignore_index=True)[columns] if answers else pd.DataFrame(columns=columns)
 
 
+def _with_beta(ranks: pd.Series[Any], told: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return the worse of the other inputs' rank and the multiplier's, where there is one."""
+    others = ranks.reindex(told.index).to_numpy(dtype=np.float64)
+    return np.asarray(np.fmax(others, np.where(told["value"].notna(), told[name], np.nan)), dtype=np.float64)
+
+
 def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
     """Return, by Friday, the slope of risk returns on AI funding news, from the weeks that were known by its cut-off.
 
-    `weeks` has week_end, risk_return, funding_news_usd_bn and known_at (with a time zone; null while the week's returns
-    are not known), one row a week. There is no row for a Friday by which no week's returns were known.
+    `weeks` has week_end, risk_return, funding_news_usd_bn, pit_rank, origin_rank and known_at (with a time zone; null
+    while the week's returns are not known), one row a week. There is no row for a Friday by which no week's returns
+    were known.
     """
     import pandas as pd
 
     rows = []
+    ranks = ["pit_rank", "origin_rank"]
     weeks = weeks.sort_values("week_end")
     known_at = pd.DatetimeIndex(pd.to_datetime(weeks["known_at"], utc=True))
     returns = weeks["risk_return"].to_numpy(dtype=np.float64)
@@ -490,9 +500,12 @@ def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
                 "high": found.high,
                 "n": found.n,
                 "null_reason": found.null_reason,
+                **weeks.loc[known, ranks].max().to_dict(),
             }
         )
-    return pd.DataFrame(rows, columns=["date_day", "value", "standard_error", "low", "high", "n", "null_reason"])
+    return pd.DataFrame(
+        rows, columns=["date_day", "value", "standard_error", "low", "high", "n", "null_reason", *ranks]
+    )
 
 
 SLOPES_AT = (0.10, 0.50, 0.75, 0.90)

@@ -152,15 +152,27 @@ def test_no_later_day_moves_an_earlier_one(parameters, series, metrics, componen
          panels.composites(earlier(series), earlier(metrics), components, parameters))  # fmt: skip
     states = long({"yield_10y": walk(1), "ofr_credit": walk(2), "real_yield_10y": walk(3)}, "series_id")
     same(panels.price_of_capital(states, parameters), panels.price_of_capital(earlier(states), parameters))
-    beta = pd.DataFrame({"date_day": DAYS, "value": walk(5, start=0.0)})
+    beta = pd.DataFrame({"date_day": DAYS, "value": walk(5, start=0.0), "pit_rank": 5, "origin_rank": 2})
     same(panels.regimes(metrics, beta, parameters), panels.regimes(earlier(metrics), earlier(beta), parameters))
 
 
+def test_a_regime_is_as_doubtful_as_its_multiplier(parameters, metrics):
+    beta = pd.DataFrame({"date_day": DAYS[100:], "value": 1.0, "pit_rank": 5, "origin_rank": 2})
+    found = panels.regimes(metrics, beta, parameters)
+    mine = found[found["parameter_set"] == "default"].set_index("date_day")
+    assert mine.loc[DAYS[99].date(), ["pit_rank", "origin_rank"]].tolist() == [2, 4]
+    assert mine.loc[DAYS[100].date(), ["pit_rank", "origin_rank"]].tolist() == [5, 4]
+
+
 def test_a_regime_keeps_every_input_and_guesses_nothing(parameters, metrics):
-    blind = panels.regimes(metrics, pd.DataFrame({"date_day": [], "value": []}), parameters)
+    blind = panels.regimes(
+        metrics, pd.DataFrame({"date_day": [], "value": [], "pit_rank": [], "origin_rank": []}), parameters
+    )
     assert set(blind["regime"]) <= {"DRAIN", "INJECTION", "TRANSITION", "undetermined"}
     assert blind["multiplier_beta"].isna().all()
-    assert panels.regimes(metrics.iloc[0:0], pd.DataFrame({"date_day": [], "value": []}), parameters).empty
+    assert panels.regimes(
+        metrics.iloc[0:0], pd.DataFrame({"date_day": [], "value": [], "pit_rank": [], "origin_rank": []}), parameters
+    ).empty
 
 
 def test_scarcity_is_estimated_from_weeks_that_had_ended(parameters):

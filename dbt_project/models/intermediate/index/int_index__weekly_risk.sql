@@ -17,6 +17,8 @@ market as (
     select
         week_end,
         return_ratio,
+        pit_rank,
+        origin_rank,
         greatest({{ cutoff('week_end') }}, known_at) as known_at
     from {{ ref('int_statistics__asset_weeks') }}
     where asset_id = 'factor_market'
@@ -28,6 +30,8 @@ crypto as (
     select
         week_end,
         return_ratio,
+        pit_rank,
+        origin_rank,
         known_at
     from {{ ref('int_statistics__asset_weeks') }}
     where asset_id = 'BTC'
@@ -91,6 +95,8 @@ joined as (
         (market.return_ratio + coalesce(crypto.return_ratio, market.return_ratio)) / 2 as risk_return,
         case when weeks.week_end >= first_news.first_week_end then coalesce(news.news_usd_bn, 0.0) end
             as funding_news_usd_bn,
+        greatest(market.pit_rank, crypto.pit_rank) as pit_rank,
+        greatest(market.origin_rank, crypto.origin_rank) as origin_rank,
         market.known_at
     from weeks
     cross join first_news

@@ -61,8 +61,8 @@ multiplier as (
         value,
         1.0 as share_known,
         null_reason,
-        null as pit_rank,
-        null as origin_rank,
+        pit_rank,
+        origin_rank,
         'default' as parameter_set
     from {{ ref('int_index__multiplier') }}
 
