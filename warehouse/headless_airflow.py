@@ -43,6 +43,17 @@ COMPONENTS = {
 
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
+LOCK_SECONDS = 30.0
+"""How long a component waits for SQLite, which takes one writer."""
+
+API_LOCK_SECONDS = 3.0
+"""The same for the API server, which can wait for itself.
+
+Its audit log writes from the event loop, and so may wait for a request of another thread that can commit only when
+the event loop goes on. That ends when the wait ends, as a 500 that our `_call` tries again. Tasks give up after about
+35 s without an answer, and are then taken for failed: the wait is far below that.
+"""
+
 LAST_LINES = 15
 BUILDER_POOL = "duckdb_writer"
 
@@ -225,7 +236,8 @@ class HeadlessAirflow:
         self._fresh_database(environment)
         self.told("starting scheduler, DAG processor and API server")
         for name, command in COMPONENTS.items():
-            self._spawn(name, command, environment)
+            own = self._database(API_LOCK_SECONDS) if name == "api-server" else {}
+            self._spawn(name, command, {**environment, **own})
         self._note_sessions()
         deadline = time.monotonic() + START_SECONDS
         self._wait_for_api(deadline)
@@ -260,7 +272,7 @@ class HeadlessAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=30",
+            **self._database(LOCK_SECONDS),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
             # The defaults suit a server that runs for months; this one runs for minutes, and somebody is watching.
@@ -270,6 +282,9 @@ class HeadlessAirflow:
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         }
+
+    def _database(self, wait: float) -> dict[str, str]:
+        return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout={wait:g}"}
 
     def _secrets(self) -> dict[str, str]:
         """Return this home's secrets, made once and readable by its owner alone."""
