@@ -15,7 +15,14 @@ from warehouse.estimators.composite import disagreement, equal_weight, first_com
 from warehouse.estimators.dependence import multiplier_beta
 from warehouse.estimators.expanding import expanding_quantile_before, expanding_rank, expanding_z
 from warehouse.estimators.regime import RULE_VERSION, Thresholds, joint_rise, liquidity_regime
-from warehouse.estimators.scarcity import convexity_ratio, kernel_slope, slope_today, threshold_regression
+from warehouse.estimators.scarcity import (
+    convexity_ratio,
+    kernel_slope,
+    quadratic,
+    slope_today,
+    smooth_transition,
+    threshold_regression,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -516,8 +523,9 @@ def scarcity(metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFra
 
     Weeks run from Friday to Friday. The change of the cost of capital over the week after t is known a week later, so a
     Friday's estimate reads the weeks whose change has ended by it. One row per day, set, measure: slope_<percentile>,
-    slope_today, convexity_ratio, threshold, threshold_p; estimate, error, band, n, effective n, and a reason where
-    there is none.
+    slope_today, convexity_ratio; by year also threshold, threshold_ratio, threshold_p, and the two checks of the
+    kernel's answer: transition_ratio (the same ratio along a logistic curve) and quadratic (d of b g + d g² sign(g)).
+    Estimate, error, band, n, effective n, and a reason where there is none.
     """
     import pandas as pd
 
@@ -554,6 +562,10 @@ def scarcity(metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFra
             found["slope_today"] = slope_today(np.append(dc[past], np.nan), np.append(g[past], np.nan), today, h=h)
             found["convexity_ratio"] = convexity_ratio(dc[past], g[past], p[past], h=h)
             day = days[end]
+            is_year_end = day.month == 12  # noqa: PLR2004
+            if is_year_end:
+                found["transition_ratio"] = smooth_transition(dc[past], g[past], p[past]).ratio()
+                found["quadratic"] = quadratic(dc[past], g[past])[1]
             stamp = {
                 "date_day": day,
                 "parameter_set": chosen["parameter_set"],
@@ -574,7 +586,7 @@ def scarcity(metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFra
                 }
                 for name, e in found.items()
             ]
-            if day.month == 12:  # noqa: PLR2004  (a bootstrap a year)
+            if is_year_end:
                 split = threshold_regression(dc[past], g[past], p[past])
                 rows += [
                     {**stamp, "measure": name, "value": value, "n": split.n, "null_reason": split.null_reason}

@@ -219,6 +219,14 @@ class SmoothTransition:
         scarce = 1 / (1 + np.exp(self.steepness * (p0 - self.centre)))
         return float(self.slope_ample + (self.slope_scarce - self.slope_ample) * scarce)
 
+    def ratio(self, *, low: float = LOW_POWDER, high: float = HIGH_POWDER) -> Estimate:
+        """Return slope(low) / slope(high), without an error: least squares over a grid gives none."""
+        if self.null_reason:
+            return refused(self.null_reason, n=self.n)
+        if self.slope_at(high) <= 0:
+            return refused(f"slope_at_{high:.2f}: not_positive", n=self.n)
+        return Estimate(value=self.slope_at(low) / self.slope_at(high), n=self.n, effective_n=float(self.n))
+
 
 def smooth_transition(dc: ArrayLike, g: ArrayLike, p: ArrayLike, *, min_n: int = 60) -> SmoothTransition:
     """Fit Δc = a + g (b_ample + (b_scarce - b_ample) / (1 + exp(k (p - c)))) by least squares over a grid of k and c.

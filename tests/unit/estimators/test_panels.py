@@ -201,6 +201,11 @@ def test_scarcity_is_estimated_from_weeks_that_had_ended(parameters):
     last = found[found["measure"] == "convexity_ratio"].iloc[-1]
     assert last["value"] > 2
     assert found[found["measure"] == "threshold_p"].iloc[-1]["value"] < 0.05
+    assert found[found["measure"] == "transition_ratio"].iloc[-1]["value"] > 2
+    bend = found[found["measure"] == "quadratic"].iloc[-1]
+    assert bend["low"] < 0 < bend["high"]  # convex in what is left, not in the surprise itself
+    ratio_of_that_day = found[(found["measure"] == "convexity_ratio") & (found["date_day"] == bend["date_day"])].iloc[0]
+    assert bend["n"] == ratio_of_that_day["n"]
     then = days[2_500]
     part = panels.scarcity(metrics[metrics["date_day"] <= then], prices[prices["date_day"] <= then], parameters)
     judged = pd.to_datetime(part["date_day"]).max()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.estimators.histories import poisoned, walk
 from warehouse.estimators.generator import planted_world, true_slope
 from warehouse.estimators.scarcity import (
+    SmoothTransition,
     convexity_ratio,
     crowding_out,
     kernel_slope,
@@ -93,9 +94,9 @@ def test_noise_that_grows_as_powder_falls_is_no_threshold():
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_other_forms_agree(seed, convex, flat):
     planted, none = smooth_transition(*of(convex[seed])), smooth_transition(*of(flat[seed]))
-    assert planted.slope_at(0.10) / planted.slope_at(0.75) > 2
+    assert planted.ratio().value > 2
     assert planted.slope_at(0.02) > planted.slope_at(0.30) > planted.slope_at(0.9) - 1e-9
-    assert none.slope_at(0.10) / none.slope_at(0.75) < 2
+    assert none.ratio().value < 2
     assert planted.centre < 0.3
     assert planted.residual_variance > 0
 
@@ -254,7 +255,10 @@ def test_small_samples_are_refused():
     few = walk(0, 19)
     assert crowding_out(few, few[::-1]).null_reason == "short_history: 19 of 20"
     assert threshold_regression(few, few, few).null_reason == "short_history: 19 of 60"
-    assert smooth_transition(few, few, few).null_reason == "short_history: 19 of 60"
+    assert smooth_transition(few, few, few).ratio().null_reason == "short_history: 19 of 60"
+    assert SmoothTransition(slope_ample=-1, slope_scarce=1, centre=0.1, steepness=9).ratio().null_reason == (
+        "slope_at_0.75: not_positive"
+    )
     assert quadratic(few, few)[1].null_reason == "short_history: 19 of 60"
     assert crowding_out(walk(0, 40), np.ones(40)).null_reason == "collinear"
 
