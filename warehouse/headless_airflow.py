@@ -233,11 +233,10 @@ class HeadlessAirflow:
     def _start(self) -> None:
         self._port = _free_port()
         environment = self._environment()
-        self._fresh_database(environment)
+        self._fresh_database({**environment, **self._database("db")})
         self.told("starting scheduler, DAG processor and API server")
         for name, command in COMPONENTS.items():
-            own = self._database(API_LOCK_SECONDS) if name == "api-server" else {}
-            self._spawn(name, command, {**environment, **own})
+            self._spawn(name, command, {**environment, **self._database(name)})
         self._note_sessions()
         deadline = time.monotonic() + START_SECONDS
         self._wait_for_api(deadline)
@@ -272,7 +271,6 @@ class HeadlessAirflow:
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
-            **self._database(LOCK_SECONDS),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs),
             "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
             # The defaults suit a server that runs for months; this one runs for minutes, and somebody is watching.
@@ -283,7 +281,8 @@ class HeadlessAirflow:
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         }
 
-    def _database(self, wait: float) -> dict[str, str]:
+    def _database(self, component: str) -> dict[str, str]:
+        wait = API_LOCK_SECONDS if component == "api-server" else LOCK_SECONDS
         return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout={wait:g}"}
 
     def _secrets(self) -> dict[str, str]:

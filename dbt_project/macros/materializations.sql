@@ -1,10 +1,17 @@
 {#- How a table and a view come into the builder's file. dbt's own way works on every database: build beside, rename the
     old away, rename the new into place, drop the old in a transaction of its own. DuckDB creates and drops inside a
-    transaction, so that here both are one statement: half the queries, and as safe, since what fails is rolled back. -#}
+    transaction, so that here both are one: half the queries, and as safe, since what fails is rolled back. -#}
 
 {%- macro replacing(relation) -%}
 {%- set existing = load_cached_relation(relation) -%}
 {%- if existing is not none -%} drop {{ existing.type }} if exists {{ existing }} cascade; {% endif -%}
+{%- endmacro -%}
+
+{%- macro completed(relation) -%}
+  {% do persist_docs(relation, model) %}
+  {{ run_hooks(post_hooks, inside_transaction=True) }}
+  {{ adapter.commit() }}
+  {{ run_hooks(post_hooks, inside_transaction=False) }}
 {%- endmacro -%}
 
 {%- materialization table, adapter="duckdb", supported_languages=["sql", "python"] -%}
@@ -28,10 +35,7 @@
       {{ replacing(target) }} {{ create_table_as(False, target, compiled_code, language) }}
     {%- endcall %}
   {% endif %}
-  {% do persist_docs(target, model) %}
-  {{ run_hooks(post_hooks, inside_transaction=True) }}
-  {{ adapter.commit() }}
-  {{ run_hooks(post_hooks, inside_transaction=False) }}
+  {{ completed(target) }}
   {{ return({"relations": [target]}) }}
 {%- endmaterialization -%}
 
@@ -42,9 +46,6 @@
   {% call statement("main") -%}
     {{ replacing(target) }} {{ get_create_view_as_sql(target, sql) }}
   {%- endcall %}
-  {% do persist_docs(target, model) %}
-  {{ run_hooks(post_hooks, inside_transaction=True) }}
-  {{ adapter.commit() }}
-  {{ run_hooks(post_hooks, inside_transaction=False) }}
+  {{ completed(target) }}
   {{ return({"relations": [target]}) }}
 {%- endmaterialization -%}

@@ -33,3 +33,18 @@ def test_a_database_that_stays_locked_is_told(airflow, publisher):
 def test_what_is_not_there_is_none_and_is_asked_for_once(airflow, publisher):
     assert airflow.get("nothing") is None
     assert len(publisher.requests) == 1
+
+
+def test_the_api_server_gives_way_before_a_task_gives_up_on_it(airflow, monkeypatch):
+    waits = {}
+
+    def note(name, _command, environment):
+        waits[name] = float(environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].partition("timeout=")[2])
+
+    monkeypatch.setattr(HeadlessAirflow, "_fresh_database", lambda *_: None)
+    monkeypatch.setattr(HeadlessAirflow, "_wait_for_api", lambda *_: 1 / 0)  # all that matters has been started
+    monkeypatch.setattr(airflow, "_spawn", note)
+    monkeypatch.setattr(airflow, "_note_sessions", lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        airflow._start()  # noqa: SLF001
+    assert waits == {"api-server": 3, "dag-processor": 30, "scheduler": 30}
