@@ -775,28 +775,42 @@ class Built:
         return f"dbt: {self.models} models, {self.tests} tests, {self.warnings} warning(s) ({self.seconds:.1f} s)"
 
 
-def build(settings: Settings | None = None, progress: Progress | None = None) -> Built:
+def build(settings: Settings | None = None, progress: Progress | None = None, *, anew: bool = False) -> Built:
     """Transform `raw` into marts and metrics with dbt, and run dbt's tests on them.
+
+    Where that gives the same, tables grow by what became known since the last build; with `anew` all are built.
 
     Raises:
         GateClosed: a model or a test failed; the current release stays.
         NothingNew: nothing has ever been loaded.
     """
-    from warehouse import stores
+    from warehouse import increments, stores
     from warehouse.transformation import run_dbt
 
     started = time.monotonic()
     settings = settings_of_home(settings)
-    run_id = _run_id(clock.now(settings))
+    now = clock.now(settings)
     with builder_lock(settings, "build"):
         for note in (BUILT, PASSED):
             (settings.home / note).unlink(missing_ok=True)
         with stores.open_warehouse(settings) as connection:
             row = connection.execute("select count(*) from ops.loads").fetchone()
-            content = releases.fingerprint(settings, connection)
-        if not row or not row[0]:
-            raise NothingNew("Nothing has been loaded, so there is nothing to build")
-        results = run_dbt(settings, run_id, "build", progress=progress)
+            if not row or not row[0]:
+                raise NothingNew("Nothing has been loaded, so there is nothing to build")
+            content, logic = releases.fingerprint(settings, connection), releases.logic(settings)
+            increment = increments.begin(connection, logic=logic, now=now, anew=anew)
+        say(progress, f"building {increment}")
+        results = run_dbt(
+            settings,
+            _run_id(now),
+            "build",
+            # Seeds and what unit tests judge are part of the logic, which is that of the last build.
+            *(["--exclude-resource-type", "seed", "--exclude-resource-type", "unit_test"] if increment.since else []),
+            since=increment.since,
+            progress=progress,
+        )
+        with stores.open_warehouse(settings) as connection:
+            increments.complete(connection, logic=logic, now=now)
         _note(settings, BUILT, content)
     tests = sum(r.node.startswith(("test.", "unit_test.")) for r in results)
     return Built(

@@ -38,7 +38,18 @@ HARDENED = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-_ENGINES = ("duckdb", "dbt-core", "dbt-duckdb", "great-expectations", "apache-airflow", "drypowder")
+_ENGINES = (
+    "duckdb",
+    "dbt-core",
+    "dbt-duckdb",
+    "numpy",
+    "pandas",
+    "scipy",
+    "statsmodels",
+    "great-expectations",
+    "apache-airflow",
+    "drypowder",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +82,22 @@ def fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> st
         "select distinct 'held back', concat_ws(' ', source, table_name, partition_key, border) from ops.held_back "
         "order by all"
     ).fetchall()
-    engines = [(name, version(name)) for name in _ENGINES]
-    digest = hashlib.sha256(repr((rows, engines)).encode())
-    logic = [
+    return hashlib.sha256(repr((rows, logic(settings))).encode()).hexdigest()
+
+
+def logic(settings: Settings) -> str:
+    """Return a digest of what turns rows of `raw` into a release: models, what they call, gates, engines."""
+    digest = hashlib.sha256(repr([(name, version(name)) for name in _ENGINES]).encode())
+    files = [
         p
         for folder, patterns in (
-            (settings.dbt_project, ("*.sql", "*.yml", "*.csv")),
+            (settings.dbt_project, ("*.sql", "*.py", "*.yml", "*.csv")),
             (settings.project / "expectations", ("*.py",)),
             (
                 Path(__file__).parent,
                 (
                     "sources/**/*.py",
+                    "estimators/**/*.py",
                     "sql/*.sql",
                     "calendar.py",
                     "contract.py",
@@ -98,7 +114,7 @@ def fingerprint(settings: Settings, connection: duckdb.DuckDBPyConnection) -> st
         for p in sorted(folder.rglob(pattern))
         if not {"target", "logs", "dbt_packages"} & set(p.relative_to(folder).parts)
     ]
-    for path in logic:
+    for path in files:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

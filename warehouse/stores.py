@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from warehouse.archive import Fetch
     from warehouse.settings import Settings
 
-SCHEMAS = ("incoming", "raw", "staging", "intermediate", "marts", "metrics", "ops", "quarantine")
+SCHEMAS = ("incoming", "raw", "staging", "intermediate", "marts", "metrics", "ops", "quarantine", "build")
 
 OPS = {
     "loads": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "

@@ -13,16 +13,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse import clock
+from warehouse.archive import write_atomically
 from warehouse.errors import ConfigurationError, GateClosed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from warehouse.settings import Settings
 
 Progress = Callable[[str], None]
+
+
+RESULTS = "node_results.json"
+GROWING = ("--exclude", "config.materialized:view", "--no-write-json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +43,7 @@ class NodeResult:
     message: str
 
 
-def environment(settings: Settings, run_id: str) -> dict[str, str]:
+def environment(settings: Settings, run_id: str, since: datetime | None = None) -> dict[str, str]:
     """Return what dbt_project/profiles.yml and the models read from the environment."""
     return {
         **os.environ,
@@ -44,20 +52,31 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
         "WAREHOUSE_THREADS": str(settings.threads),
         "WAREHOUSE_MEMORY_LIMIT": settings.memory_limit,
         "WAREHOUSE_NOW": clock.now(settings).isoformat(),
+        "WAREHOUSE_SINCE": since.isoformat() if since else "",
         "DRYPOWDER_RUN_ID": run_id,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
 
 
-def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress | None = None) -> list[NodeResult]:
+def run_dbt(
+    settings: Settings,
+    run_id: str,
+    *command: str,
+    since: datetime | None = None,
+    progress: Progress | None = None,
+) -> list[NodeResult]:
     """Run one dbt command and return what became of each node.
+
+    With `since` the tables grow by what became known since then (warehouse/increments.py), views stay as they are, and
+    so does dbt's description of the project. Without it everything is built.
 
     Raises:
         GateClosed: a model or a test failed; the message names them.
         ConfigurationError: dbt could not start or could not read the project.
     """
     target = settings.home / "dbt"
+    (target / RESULTS).unlink(missing_ok=True)
     arguments = [
         sys.executable,
         "-P",  # the home has a folder dbt, which is no package
@@ -71,6 +90,7 @@ def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress |
         "none",
         "--no-use-colors",
         *command,
+        *(GROWING if since else ()),
         "--project-dir",
         str(settings.dbt_project.resolve()),
         "--profiles-dir",
@@ -85,7 +105,7 @@ def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress |
         stderr=subprocess.STDOUT,
         text=True,
         cwd=settings.home,
-        env=environment(settings, run_id),
+        env=environment(settings, run_id, since),
     )
     said: list[str] = []
     if process.stdout is not None:
@@ -101,7 +121,7 @@ def run_dbt(settings: Settings, run_id: str, *command: str, progress: Progress |
         named = "\n".join(f"  {r.node}: {r.message.strip()}" for r in failed[:10])
         raise GateClosed(
             f"dbt {command[0]}: {len(failed)} of {len(results)} node(s) failed\n{named}",
-            remedy=f"See {target}/run_results.json; `dbt` itself runs with `make dbt`.",
+            remedy=f"See {target / RESULTS}; `dbt` itself runs with `make dbt`.",
         )
     if code != 0:
         raise ConfigurationError(
@@ -120,18 +140,25 @@ def _message(line: str) -> str:
 
 
 def _results(settings: Settings) -> list[NodeResult]:
-    path = settings.home / "dbt" / "run_results.json"
-    if not path.is_file():
-        return []
-    return [
-        NodeResult(
-            node=r["unique_id"],
-            status=r["status"],
-            seconds=r["execution_time"],
-            message=r.get("message") or "",
-        )
-        for r in json.loads(path.read_text())["results"]
+    path = settings.home / "dbt" / RESULTS
+    return [NodeResult(**each) for each in json.loads(path.read_text())] if path.is_file() else []
+
+
+def _run(arguments: list[str]) -> int:
+    """Run dbt here, write what became of each node, and return the code that dbt's own command would end with."""
+    from dbt.cli.main import dbtRunner
+
+    done = dbtRunner().invoke(arguments)
+    nodes = [
+        NodeResult(node=r.node.unique_id, status=str(r.status), seconds=r.execution_time, message=r.message or "")
+        for r in getattr(done.result, "results", ())
     ]
+    folder = Path(arguments[arguments.index("--target-path") + 1])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / RESULTS, json.dumps([asdict(each) for each in nodes], indent=1).encode())
+    if done.exception:
+        print(done.exception, file=sys.stderr)  # noqa: T201  (what the parent shows)
+    return 0 if done.success else 2 if done.exception else 1
 
 
 def _die_with_parent() -> None:
@@ -142,7 +169,5 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    from dbt.cli.main import cli
-
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    cli()
+    sys.exit(_run(sys.argv[1:]))

@@ -104,7 +104,7 @@ group by {% for column in key %}instants.{{ column }}, {% endfor %}instants.know
 {% macro default__cutoff(day) -%} timezone('UTC', ({{ day }})::timestamp + interval '22' hour) {%- endmacro %}
 {% macro spark__cutoff(day) -%} to_utc_timestamp(({{ day }})::timestamp + interval '22' hour, 'UTC') {%- endmacro %}
 
-{# Now: what the run says it is. #}
+{# Now: what the run says it is. Asked only when a model runs: what parsing asks, dbt parses anew whenever it changes. #}
 {% macro run_instant() -%}
-timestamptz '{{ env_var("WAREHOUSE_NOW", "") or run_started_at.isoformat() }}'
+timestamptz '{{ (env_var("WAREHOUSE_NOW", "") if execute else "") or run_started_at.isoformat() }}'
 {%- endmacro %}

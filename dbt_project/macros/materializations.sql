@@ -1,6 +1,7 @@
 {#- How a table and a view come into the builder's file. dbt's own way works on every database: build beside, rename the
     old away, rename the new into place, drop the old in a transaction of its own. DuckDB creates and drops inside a
-    transaction, so that here both are one: half the queries, and as safe, since what fails is rolled back. -#}
+    transaction, so that here both are one: half the queries, and as safe, since what fails is rolled back. In a build
+    of what became known since, what is there stays and grows (increments.sql). -#}
 
 {%- macro replacing(relation) -%}
 {%- set existing = load_cached_relation(relation) -%}
@@ -17,35 +18,56 @@
 {%- materialization table, adapter="duckdb", supported_languages=["sql", "python"] -%}
   {%- set target = this.incorporate(type="table") -%}
   {%- set language = model["language"] -%}
+  {%- set existing = load_cached_relation(this) -%}
+  {%- set grows = since() and existing is not none and existing.type == "table" -%}
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
+  {% if grows and not has_news() %}
+    {{ leave_as_it_is() }}
+    {{ return({"relations": [target]}) }}
+  {% endif %}
+  {# dbt-duckdb runs Python on a connection of its own, which cannot see what this transaction has dropped #}
+  {%- set beside = make_intermediate_relation(target) -%}
+  {{ drop_relation_if_exists(load_cached_relation(beside)) }}
+  {{ run_hooks(pre_hooks, inside_transaction=True) }}
   {% if language == "python" %}
-    {# dbt-duckdb runs it on a connection of its own, which cannot see what this transaction has dropped #}
-    {%- set beside = make_intermediate_relation(target) -%}
-    {{ drop_relation_if_exists(load_cached_relation(beside)) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {% call statement("main", language=language) -%}
-      {{- create_table_as(False, beside, compiled_code, language) }}
+      {{- py_write_table(False, beside, compiled_code) }}
     {%- endcall %}
-    {% call statement("replace") -%}
-      {{ replacing(target) }} alter table {{ beside }} rename to {{ adapter.quote(target.identifier) }}
-    {%- endcall %}
+  {% elif grows %}
+    {% call statement("main") -%} {{ create_beside(beside, target, compiled_code) }} {%- endcall %}
   {% else %}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {% call statement("main") -%}
       {{ replacing(target) }} {{ create_table_as(False, target, compiled_code, language) }}
     {%- endcall %}
   {% endif %}
-  {{ completed(target) }}
+  {% if grows %}
+    {{ put_in_place(target, beside) }}
+    {{ adapter.commit() }}
+  {% else %}
+    {% if language == "python" %}
+      {% call statement("replace") -%}
+        {{ replacing(target) }} alter table {{ beside }} rename to {{ adapter.quote(target.identifier) }}
+      {%- endcall %}
+    {% endif %}
+    {%- if since() -%} {%- do run_query(tell_news()) -%} {%- endif -%}
+    {{ completed(target) }}
+  {% endif %}
   {{ return({"relations": [target]}) }}
 {%- endmaterialization -%}
 
 {%- materialization view, adapter="duckdb" -%}
   {%- set target = this.incorporate(type="view") -%}
+  {%- set existing = load_cached_relation(this) -%}
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
-  {% call statement("main") -%}
-    {{ replacing(target) }} {{ get_create_view_as_sql(target, sql) }}
-  {%- endcall %}
-  {{ completed(target) }}
+  {%- if since() and existing is not none and existing.type == "view" -%}
+    {{ leave_as_it_is() }}
+    {{ adapter.commit() }}
+  {%- else -%}
+    {%- call statement("main") -%}
+      {{ replacing(target) }} {{ get_create_view_as_sql(target, sql) }}
+    {%- endcall -%}
+    {{ completed(target) }}
+  {%- endif -%}
   {{ return({"relations": [target]}) }}
 {%- endmaterialization -%}

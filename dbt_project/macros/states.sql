@@ -2,8 +2,10 @@
    period, then the newest period. A period that cannot be computed yet displaces none that can: while a group waits for
    its last member, its last whole quarter stands until it is stale. `watched` has metric_id, entity_id and grain; of the
    entity ANY what was said last counts, whose and of which period ever (the mean of what was said at one instant).
-   Observations have the columns of int_metrics__subjects. #}
-{% macro newest_metrics(observations, watched) -%}
+   Observations have the columns of int_metrics__subjects. Where the table `grown` holds the result as of an instant, only
+   what came since is found: nothing older than its newest period matters, but that some value was known of it. #}
+{% macro newest_metrics(observations, watched, grown=none) -%}
+{%- set grows = grown and is_incremental() -%}
 with observed as (
 
     select
@@ -49,9 +51,71 @@ events as (
 
 ),
 
+{% if grows -%}
+reached as (
+
+    select
+        metric_id,
+        entity_id,
+        parameter_set,
+        max(period_end) as period_end
+    from {{ grown }}
+    where not (true {{ and_known_since('newest_since') }})
+    group by metric_id, entity_id, parameter_set
+
+),
+
+older as (
+
+    select
+        events.metric_id,
+        events.entity_id,
+        events.parameter_set,
+        min(events.newest_since) as first_known_at
+    from events
+    inner join reached
+        on
+            events.metric_id = reached.metric_id
+            and events.entity_id = reached.entity_id
+            and events.parameter_set = reached.parameter_set
+    where events.value is not null and events.period_end < reached.period_end
+    group by events.metric_id, events.entity_id, events.parameter_set
+
+),
+
+recent as (
+
+    select
+        events.*,
+        older.first_known_at
+    from events
+    left join reached
+        on
+            events.metric_id = reached.metric_id
+            and events.entity_id = reached.entity_id
+            and events.parameter_set = reached.parameter_set
+    left join older
+        on
+            events.metric_id = older.metric_id
+            and events.entity_id = older.entity_id
+            and events.parameter_set = older.parameter_set
+    where reached.period_end is null or events.period_end >= reached.period_end
+
+),
+{%- else -%}
+recent as (
+
+    select
+        *,
+        null::timestamptz as first_known_at
+    from events
+
+),
+{%- endif %}
+
 of_a_period as (  -- a state that ends because the next begins is not withdrawn: of one instant what has a value counts
 
-    select * from events
+    select * from recent
     where entity_id <> 'ANY'
     qualify row_number() over (
         partition by metric_id, entity_id, parameter_set, period_end, newest_since
@@ -82,7 +146,7 @@ with_past as (
 at_an_instant as (
 
     select * from with_past
-    where known_of_period > 0 or known_of_any = 0
+    where known_of_period > 0 or (known_of_any = 0 and (first_known_at is null or first_known_at > newest_since))
     qualify row_number() over (
         partition by metric_id, entity_id, parameter_set, newest_since order by period_end desc
     ) = 1
@@ -132,6 +196,7 @@ together as (
 )
 
 select * from together
+{% if grows %}where true {{ and_known_since('newest_since') }}{% endif %}
 {%- endmacro %}
 
 {# What was known of each metric of `newest` at the cut-off of each weekday: one row a day, null once it is stale. #}
@@ -166,7 +231,10 @@ first_known as (
 days as (
 
     select date_day from {{ ref('time_spine_daily') }}
-    where extract(dow from date_day) between 1 and 5 and {{ cutoff('date_day') }} <= {{ run_instant() }}
+    where
+        extract(dow from date_day) between 1 and 5
+        and {{ cutoff('date_day') }} <= {{ run_instant() }}
+        {{ and_known_since('date_day') }}
 
 ),
 

@@ -11,7 +11,7 @@ from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
 
-OURS = PROJECT_ROOT / "dbt_project" / "macros" / "materializations.sql"
+OURS = [PROJECT_ROOT / "dbt_project" / "macros" / name for name in ("materializations.sql", "increments.sql")]
 PROJECT = """
 name: small
 version: 0.1.0
@@ -38,7 +38,8 @@ class Small:
         self.folder, self.file = folder, folder / "small.duckdb"
         (folder / "models").mkdir()
         (folder / "macros").mkdir()
-        (folder / "macros" / OURS.name).write_text(OURS.read_text())
+        for macros in OURS:
+            (folder / "macros" / macros.name).write_text(macros.read_text())
         (folder / "dbt_project.yml").write_text(PROJECT)
         (folder / "profiles.yml").write_text(PROFILE)
 

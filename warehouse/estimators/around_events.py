@@ -9,7 +9,7 @@ import numpy as np
 from warehouse.estimators.events import EventStudy, event_study
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     import pandas as pd
 
@@ -23,31 +23,32 @@ COLUMNS = ["event_id", "series_id", "window_days", "window_start", "window_end",
            "known_at"]  # fmt: skip
 
 
-def studies(events: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
+def studies(events: pd.DataFrame, series: pd.DataFrame, since: datetime | None = None) -> pd.DataFrame:
     """Return one row per event, series and window: the change over the rows before, and from the last of them on.
 
     `events` has event_id and event_date; `series` one row per series_id and day it has a value for (`date_day`, `value`
     in the unit, ranks, `known_at`). `change_before` ends where `change_after` begins, on the last row before the event;
     `sd_before` is of one row's change over the sixty before it, `score` the abnormal change after in those. A study is
-    known when the newest row it used was.
+    known when the newest row it used was; with `since` only those known then or later are returned.
     """
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
     for name, found in series.groupby("series_id", sort=True):
         own = found.sort_values("date_day", kind="stable").reset_index(drop=True)
-        days = [each.date() for each in pd.DatetimeIndex(own["date_day"])]
+        days = list(pd.DatetimeIndex(own["date_day"]).date)
         values = own["value"].to_numpy(dtype=np.float64)
+        dates = np.array(days, dtype="datetime64[D]")
         for event in events.to_dict("records"):
             day = pd.Timestamp(event["event_date"]).date()
-            first = int(np.searchsorted(np.array(days, dtype="datetime64[D]"), np.datetime64(day)))
+            first = int(np.searchsorted(dates, np.datetime64(day)))
             for window in WINDOWS:
+                used = own.iloc[max(first - max(BEFORE, window + 1), 0) : first + window]
+                if used.empty or (since is not None and used["known_at"].max() < pd.Timestamp(since)):
+                    continue
                 study = event_study(values, days, day, before=BEFORE, after=window)
                 if not _is_near(days, first, day):
                     study = EventStudy(null_reason=f"missing_input: {name}")
-                used = own.iloc[max(first - max(BEFORE, window + 1), 0) : first + window]
-                if used.empty:
-                    continue
                 earlier = first - 1 - window
                 is_there = earlier >= 0 and _is_near(days, first, day)
                 missing = study.missing_before + study.missing_after

@@ -1,11 +1,16 @@
-"""What dbt's Python models hand back: frames whose columns have their types also when nothing is in them."""
+"""What dbt's Python models begin and end with: the first day to answer for, and frames whose columns are typed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+CUTOFF_HOUR = 22
+"""Of a day in UTC, at which what is said of it is frozen (macro cutoff)."""
 
 _TEXT = ("_id", "_kind", "_set", "_reason", "_version", "_leg", "_quality")
 _TEXTS = frozenset({"item", "measure", "regime", "target", "player", "study", "window", "unit", "origin", "source_url"})
@@ -34,3 +39,20 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
             kind = "float64"
         answer[name] = pd.Series([None] * len(frame), index=frame.index, dtype=kind)
     return answer
+
+
+def known_since(dbt: Any) -> datetime | None:  # noqa: ANN401  (dbt's own object, made anew for each model)
+    """Return the instant from which the model answers anew; None where it answers for all of history.
+
+    dbt hands Python models no environment; this is what macro `since` reads.
+    """
+    return datetime.fromisoformat(os.environ["WAREHOUSE_SINCE"]).astimezone(UTC) if dbt.is_incremental else None
+
+
+def first_day(dbt: Any) -> date | None:  # noqa: ANN401
+    """Return the first day whose cut-off is not before `known_since`, if there is one."""
+    since = known_since(dbt)
+    if since is None:
+        return None
+    is_over = since > datetime.combine(since.date(), time(CUTOFF_HOUR), UTC)
+    return since.date() + timedelta(days=1) if is_over else since.date()

@@ -4,7 +4,7 @@ Frames in, frames out; dbt's Python models call these. `weeks` has one row per a
 week_end, return_ratio, pit_rank, origin_rank, known_at): the first print of the return from one Thursday to the next,
 and when it was known. `fridays` has one row per Friday (date_day, levels as known at its cut-off, pit_rank,
 origin_rank). An answer dated T reads the rows of `fridays` up to T and the weeks known at 22:00 UTC of T, and so never
-moves.
+moves: with `since` only the answers of that day and later are returned.
 """
 
 from __future__ import annotations
@@ -146,6 +146,14 @@ def ends(days: pd.DatetimeIndex, period: str) -> list[int]:
     return [int(row) for row in np.flatnonzero(getattr(days, period) != getattr(after, period))]
 
 
+def _asked(days: pd.DatetimeIndex, since: date | None) -> NDArray[np.bool_]:
+    """Return which days are answered for: none before FIRST_YEAR, nor before `since`, which changes no other answer."""
+    import pandas as pd
+
+    first = np.asarray(days.year >= FIRST_YEAR)
+    return first if since is None else np.asarray(first & (days >= pd.Timestamp(since)))
+
+
 def level(fridays: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return a column of levels."""
     return floats(fridays[name].to_numpy(dtype=np.float64))
@@ -167,7 +175,7 @@ FORCED_SALES = ["date_day", "measure", "value", "standard_error", "low", "high",
                 "coverage", "null_reason", "pit_rank", "origin_rank"]  # fmt: skip
 
 
-def forced_sales(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
+def forced_sales(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     """Return `forced_sale_breadth` by Friday and `cross_asset_tail_dependence` by last Friday of a month.
 
     Both are about `judged_week`, the newest of which 60 % of the universe was known at the cut-off: the universe
@@ -181,7 +189,7 @@ def forced_sales(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
     below = below_own_tail(panel.returns, min_history=MIN_HISTORY_WEEKS) if panel.assets else panel.returns
     months = {days[row] for row in ends(days, "month")}
     rows: list[dict[str, Any]] = []
-    for day in days[days.year >= FIRST_YEAR]:
+    for day in days[_asked(days, since)]:
         known = panel.known(day)
         recent = known[-RECENT_WEEKS:]
         universe = recent.any(axis=0)
@@ -244,7 +252,7 @@ BETAS = ["date_day", "asset_id", "asset_group", "measure", "value", "own_value",
 REGRESSORS = {"liquidity_beta": "net_liquidity", "scarcity_beta": "csi"}
 
 
-def betas(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
+def betas(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     """Return by Friday and asset the coefficients of its weekly return on the change of net liquidity and of CSI.
 
     Over the 104 weeks up to `estimated_on`, the newest with asset and market known and at most 13 weeks back; at
@@ -261,7 +269,7 @@ def betas(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
     returns = panel.returns[first : first + len(days)]
     there = ~np.isnan(returns)
     market = panel.at(MARKET)
-    since = np.flatnonzero(days.year >= FIRST_YEAR)
+    asked = np.flatnonzero(_asked(days, since))
     cutoffs = np.array([cutoff(day) for day in days])
     begins = [_first_known(panel, asset, days, cutoffs) for asset in range(len(panel.assets))]
     market_begins = len(days) if market is None else begins[market]
@@ -297,7 +305,7 @@ def betas(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
         own[is_stale] = np.nan
         value = shrunk_to_group(own, panel.groups)
         for asset, name in enumerate(panel.assets):
-            mine = since[since >= begins[asset]]
+            mine = asked[asked >= begins[asset]]
             known_ranks = {
                 rank: np.fmax(
                     worst_so_far(fridays, rank),
@@ -360,7 +368,9 @@ ELIMINATION = ["date_day", "measure", "value", "standard_error", "low", "high", 
                "pit_rank", "origin_rank"]  # fmt: skip
 
 
-def elimination_by_quarter(durations: pd.DataFrame, weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
+def elimination_by_quarter(
+    durations: pd.DataFrame, weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None = None
+) -> pd.DataFrame:
     """Return, by last Friday of a quarter, the rank correlation of duration and the return of the 13 weeks after.
 
     `durations` has date_day, asset_id, value (years of empirical duration, as known that Friday). A quarter counts once
@@ -381,11 +391,12 @@ def elimination_by_quarter(durations: pd.DataFrame, weeks: pd.DataFrame, fridays
     regimes = fridays["regime"].to_numpy(dtype=object)[quarters] if len(quarters) else np.array([], dtype=object)
     names = [str(each) if isinstance(each, str) else "undetermined" for each in regimes]
     pit, origin = worst_so_far(fridays, "pit_rank"), worst_so_far(fridays, "origin_rank")
+    is_asked = _asked(days, since)
     starts = panel.days.get_indexer(days[quarters])
     rows: list[dict[str, Any]] = []
     for at, row in enumerate(quarters):
         day = days[row]
-        if day.year < FIRST_YEAR:
+        if not is_asked[row]:
             continue
         known = panel.known(day)
         after = np.full((at, len(panel.assets)), np.nan)
@@ -434,7 +445,7 @@ CURVES = ["date_day", "target", "lag_weeks", "correlation", "low", "high", "pair
 TARGETS = ("csi", "net_liquidity")
 
 
-def lead_lag_curves(fridays: pd.DataFrame) -> pd.DataFrame:
+def lead_lag_curves(fridays: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     """Return, by last Friday of a quarter, bitcoin's lead over CSI and over net liquidity at each lag in weeks.
 
     Four-week changes of both, as known at the Fridays; + is bitcoin first. The bands hold 90 % of the block bootstrap.
@@ -445,12 +456,13 @@ def lead_lag_curves(fridays: pd.DataFrame) -> pd.DataFrame:
     days = friday_index(fridays)
     price = level(fridays, "btc_close")
     pit, origin = worst_so_far(fridays, "pit_rank"), worst_so_far(fridays, "origin_rank")
+    is_asked = _asked(days, since)
     found = []
     for target in TARGETS:
         levels = level(fridays, target)
         for row in ends(days, "quarter"):
             past = slice(0, row + 1)
-            if days[row].year < FIRST_YEAR or np.isnan(price[past]).all():
+            if not is_asked[row] or np.isnan(price[past]).all():
                 continue  # no bitcoin yet, and no question
             curve = lead_lag(price[past], levels[past], replications=CURVE_REPLICATIONS)
             found.append(
@@ -481,7 +493,7 @@ HITS = ["date_day", "hit_rate", "base_rate", "lift", "steps", "alarms", "hits", 
         "false_episodes", "missed_events", "null_reason", "pit_rank", "origin_rank"]  # fmt: skip
 
 
-def canary_hits(fridays: pd.DataFrame) -> pd.DataFrame:
+def canary_hits(fridays: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     """Return, by last Friday of a month, how often a joint rise came within 8 weeks after the canary's alarm.
 
     The alarm is the canary index above the ninth decile of its own past, the event a week with the flag of a joint rise
@@ -493,9 +505,10 @@ def canary_hits(fridays: pd.DataFrame) -> pd.DataFrame:
     canary = expanding_rank(level(fridays, "cci"), MIN_HISTORY_WEEKS) if len(days) else np.array([])
     event = level(fridays, "joint_rise")
     pit, origin = worst_so_far(fridays, "pit_rank"), worst_so_far(fridays, "origin_rank")
+    is_asked = _asked(days, since)
     rows: list[dict[str, Any]] = []
     for row in ends(days, "month"):
-        if days[row].year < FIRST_YEAR or np.isnan(level(fridays, "cci")[: row + 1]).all():
+        if not is_asked[row] or np.isnan(level(fridays, "cci")[: row + 1]).all():
             continue
         past = slice(0, row + 1)
         found = canary_hit_rate(canary[past], event[past], threshold=ALARM, horizon=HIT_WEEKS, min_alarms=MIN_ALARMS)
@@ -516,7 +529,7 @@ SHARES = ["date_day", "study", "player", "gain", "share", "low", "high", "r2", "
           "origin_rank"]  # fmt: skip
 
 
-def variance_shares(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
+def variance_shares(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     """Return, by last Friday of a quarter, who explains how much, over all weeks known by then (Shapley, weekly).
 
     Study `cost`: changes of the ten-year real yield by demand and supply of capital. Study `rivals`: bitcoin's returns
@@ -540,9 +553,10 @@ def variance_shares(weeks: pd.DataFrame, fridays: pd.DataFrame) -> pd.DataFrame:
         "csi": step(level(fridays, "csi")),
     }
     pit, origin = worst_so_far(fridays, "pit_rank"), worst_so_far(fridays, "origin_rank")
+    is_asked = _asked(days, since)
     rows: list[dict[str, Any]] = []
     for row in ends(days, "quarter"):
-        if days[row].year < FIRST_YEAR:
+        if not is_asked[row]:
             continue
         past = slice(0, row + 1)
         known_market = rivals["market"][past].copy()
@@ -591,7 +605,7 @@ MIN_NEWS_WEEKS = 8
 """Weeks with news that a slope wants, as the multiplier over all weeks does."""
 
 
-def multipliers_by_powder(weeks: pd.DataFrame, powder: pd.DataFrame) -> pd.DataFrame:
+def multipliers_by_powder(weeks: pd.DataFrame, powder: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     """Return, by last Friday of a quarter, the slope of risk returns on AI funding news by tercile of dry powder.
 
     `weeks` has week_end (every Friday), risk_return, funding_news_usd_bn and known_at (null while the returns are not
@@ -612,9 +626,10 @@ def multipliers_by_powder(weeks: pd.DataFrame, powder: pd.DataFrame) -> pd.DataF
         "funding_news": level(weeks, "funding_news_usd_bn"),
         "dry_powder_pct": by_day.reindex(days - pd.Timedelta(days=7)).to_numpy(dtype=np.float64),
     }
+    is_asked = _asked(days, since)
     rows: list[dict[str, Any]] = []
     for row in ends(days, "quarter"):
-        if days[row].year < FIRST_YEAR:
+        if not is_asked[row]:
             continue
         known = np.asarray(known_at[: row + 1] <= days[row].tz_localize("UTC") + pd.Timedelta(hours=22))
         past = {name: values[: row + 1][known] for name, values in inputs.items()}

@@ -7,6 +7,7 @@ a day is made of that day's row and those before it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def days_of(table: pd.DataFrame) -> list[date]:
     """Return the rows' days."""
     import pandas as pd
 
-    return [each.date() for each in pd.DatetimeIndex(table.index)]
+    return list(pd.DatetimeIndex(table.index).date)
 
 
 def own_or_default(metrics: pd.DataFrame, parameter_set: str) -> pd.DataFrame:
@@ -158,13 +159,16 @@ def correlation_as_known(first_prints: pd.DataFrame, days: pd.DatetimeIndex) -> 
 
 
 def price_of_capital(
-    states: pd.DataFrame, parameters: pd.DataFrame, first_prints: pd.DataFrame | None = None
+    states: pd.DataFrame,
+    parameters: pd.DataFrame,
+    first_prints: pd.DataFrame | None = None,
+    since: date | None = None,
 ) -> pd.DataFrame:
     """Return, by weekday and set of parameters, the legs of the price of capital and whether they rise together.
 
     `states` names its things in `series_id`, and so do `first_prints`, which the correlation needs. Yields in percent,
     changes of yields in basis points, of credit in the OFR index's points; the thresholds are the expanding quantiles
-    of the days before; the index is 0 to 100.
+    of the days before; the index is 0 to 100. With `since` only the rows of that day and later are returned.
     """
     import pandas as pd
 
@@ -210,7 +214,8 @@ def price_of_capital(
                 }
             )
         )
-    return pd.concat(answers, ignore_index=True)
+    every = pd.concat(answers, ignore_index=True)
+    return every if since is None else every[every["date_day"] >= since]
 
 
 INDICES = {
@@ -221,8 +226,16 @@ INDICES = {
 """The composite indices: whether every pillar must stand, whether they are of Fridays, whose loading is positive."""
 
 
+COMPOSITES = ["index_id", "date_day", "parameter_set", "item_kind", "item", "value", "coverage", "n_obs",
+              "weight_version", "null_reason", "pit_rank", "origin_rank"]  # fmt: skip
+
+
 def composites(
-    series: pd.DataFrame, metrics: pd.DataFrame, components: pd.DataFrame, parameters: pd.DataFrame
+    series: pd.DataFrame,
+    metrics: pd.DataFrame,
+    components: pd.DataFrame,
+    parameters: pd.DataFrame,
+    since: date | None = None,
 ) -> pd.DataFrame:
     """Return the three indices and all that they are made of, long: one row per index, day, set, item_kind and item.
 
@@ -232,36 +245,36 @@ def composites(
     """
     import pandas as pd
 
-    by_series = wide(series, "series_id")
-    answers = [
-        pd.DataFrame(
-            columns=[
-                "index_id", "date_day", "parameter_set", "item_kind", "item", "value", "coverage", "n_obs",
-                "weight_version", "null_reason", "pit_rank", "origin_rank",
-            ]
-        )
-    ]  # fmt: skip
-    sets = sets_that_differ(parameters, [n for n in parameters.columns if n not in {"parameter_set", "description"}])
-    usual: dict[str, pd.DataFrame] = {}
+    answers = [pd.DataFrame(columns=COMPOSITES)]
+    default, *others = sets_that_differ(
+        parameters, [n for n in parameters.columns if n not in {"parameter_set", "description"}]
+    )
+    keys = metrics["metric_id"] + "@" + metrics["entity_id"]
+    ranks: dict[tuple[bytes, int], NDArray[np.float64]] = {}
     own = ("min_history_days", "min_history_weeks", "ewma_lambda")
-    for chosen in sets:
-        name = chosen["parameter_set"]
-        mine = own_or_default(metrics, name)
-        by_metric = wide(mine, "key")
-        for index_id, how in INDICES.items():
-            members = components[components["index_id"] == index_id]
-            table = _inputs(by_series, by_metric, members, weekly=bool(how["weekly"]))
-            usual.setdefault(index_id, table)
-            if name != "default" and table.equals(usual[index_id]) and all(chosen[n] == sets[0][n] for n in own):
+    for index_id, how in INDICES.items():
+        members = components[components["index_id"] == index_id]
+        # As doubtful as its own inputs, not as everybody's.
+        own_series = series[series["series_id"].isin({*members["reference"], *members["scale_by"].dropna()})]
+        own_metrics = metrics[keys.isin(members["reference"] + "@" + members["entity_id"])]
+        by_series = wide(own_series, "series_id")
+        usual = None
+        for chosen in (default, *others):
+            is_read_otherwise = any(chosen[name] != default[name] for name in own)
+            has_own = (own_metrics["parameter_set"] == chosen["parameter_set"]).any()
+            if usual is not None and not is_read_otherwise and not has_own:
                 continue
+            mine = own_or_default(own_metrics, chosen["parameter_set"])
+            table = _inputs(by_series, wide(mine, "key"), members, weekly=bool(how["weekly"]))
+            if usual is not None and not is_read_otherwise and table.equals(usual):
+                continue
+            usual = table if usual is None else usual
             if not len(table):
                 continue
-            # As doubtful as its own inputs, not as everybody's.
-            own_series = series[series["series_id"].isin({*members["reference"], *members["scale_by"].dropna()})]
-            own_metrics = mine[mine["key"].isin(members["reference"] + "@" + members["entity_id"])]
-            pit = _worst_of(own_series, own_metrics, "pit_rank")
-            origin = _worst_of(own_series, own_metrics, "origin_rank")
-            answers.append(_composite(index_id, name, table, members, how, chosen, pit, origin))
+            doubt = {rank: _worst_of(own_series, mine, rank) for rank in ("pit_rank", "origin_rank")}
+            least = _least(index_id, chosen)
+            scores = np.column_stack([_ranked(column(table, n), least, ranks) for n in table.columns])
+            answers.append(_composite(index_id, table, scores, members, chosen, doubt, since))
     return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
 
 
@@ -299,85 +312,94 @@ def _inputs(by_series: pd.DataFrame, by_metric: pd.DataFrame, members: pd.DataFr
     return table.iloc[int(there[0]) :] if len(there) else table.iloc[0:0]
 
 
+def _least(index_id: str, chosen: Mapping[str, Any]) -> int:
+    """Return how many rows of its history an index wants."""
+    return int(chosen["min_history_weeks" if INDICES[index_id]["weekly"] else "min_history_days"])
+
+
+def _ranked(
+    values: NDArray[np.float64], least: int, ranks: dict[tuple[bytes, int], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the expanding ranks, which sets of parameters with the same input share."""
+    key = (values.tobytes(), least)
+    if key not in ranks:
+        ranks[key] = expanding_rank(values, least)
+    return ranks[key]
+
+
 def _composite(
     index_id: str,
-    parameter_set: str,
     table: pd.DataFrame,
+    scores: NDArray[np.float64],
     members: pd.DataFrame,
-    how: Mapping[str, Any],
     chosen: Mapping[str, Any],
-    pit: pd.Series[Any],
-    origin: pd.Series[Any],
+    doubt: Mapping[str, pd.Series[Any]],
+    since: date | None,
 ) -> pd.DataFrame:
     import pandas as pd
 
-    names = list(table.columns)
-    least = int(chosen["min_history_weeks" if how["weekly"] else "min_history_days"])
-    scores = np.column_stack([expanding_rank(column(table, n), least) for n in names])
+    how, names, parameter_set = INDICES[index_id], list(table.columns), chosen["parameter_set"]
+    least = _least(index_id, chosen)
     pillars: dict[str, list[str]] = {}
     for each in members.to_dict("records"):
         pillars.setdefault(each["pillar"], []).append(each["component_id"])
-    made = equal_weight(scores, names, pillars, every_pillar=bool(how["every_pillar"]))
     days = days_of(table)
-    component = first_component(scores, days, names, anchor=str(how["anchor"]), min_history=least)
-    published = ~np.isnan(made.headline)
-    first = np.where(published, component.index, np.nan)  # of half an index there is no second opinion either
+    start = bisect_left(days, since) if since else 0
+    made = equal_weight(scores, names, pillars, every_pillar=bool(how["every_pillar"]))
+    component = first_component(scores, days, names, anchor=str(how["anchor"]), min_history=least, start=start)
     fridays = is_friday(table)
     ciss = np.full(len(table), np.nan)
     ciss[fridays] = stressed_together(made.pillars[fridays] / 100, decay=float(chosen["ewma_lambda"]))
+    n_obs = (~np.isnan(scores)).any(axis=1).cumsum()[start:]
+    headline, ciss, days = made.headline[start:], ciss[start:], days[start:]
+    # of half an index there is no second opinion either
+    first = np.where(np.isnan(headline), np.nan, component.index)
+    ciss[np.isnan(headline)] = np.nan
+    spread, apart = disagreement(headline, first, ciss)
     versions = {w.year: w for w in component.weights}
-    n_obs = (~np.isnan(scores)).any(axis=1).cumsum()
-    ciss[~published] = np.nan
-    spread, apart = disagreement(made.headline, first, ciss)
-    blank = np.full(len(table), None, dtype=object)
-    rows = []
-
-    def add(kind: str, item: str, values: NDArray[np.float64], reason: object = blank, version: object = blank) -> None:
-        rows.append(
-            pd.DataFrame(
-                {
-                    "index_id": index_id,
-                    "date_day": days,
-                    "parameter_set": parameter_set,
-                    "item_kind": kind,
-                    "item": item,
-                    "value": values,
-                    "coverage": made.coverage,
-                    "n_obs": n_obs,
-                    "weight_version": version,
-                    "null_reason": reason,
-                    "pit_rank": pit.reindex(table.index).to_numpy(),
-                    "origin_rank": origin.reindex(table.index).to_numpy(),
-                }
-            )
-        )
-
     by_day = [versions[d.year] for d in days]
-    add("headline", index_id, made.headline, reason=np.array(made.null_reason, dtype=object))
-    add(
-        "pca",
-        index_id,
-        first,
-        reason=np.array(
-            [w.null_reason or ("no_headline" if np.isnan(v) else None) for w, v in zip(by_day, first, strict=True)],
-            dtype=object,
-        ),
-        version=np.array([w.weight_version for w in by_day], dtype=object),
+    items = [
+        ("headline", index_id, headline),
+        ("pca", index_id, first),
+        ("ciss", index_id, ciss),
+        ("range", index_id, spread),
+        ("warning", index_id, apart),
+        *(("pillar", name, made.pillars[start:, at]) for at, name in enumerate(made.pillar_names)),
+        *(("component", name, made.contributions[start:, at]) for at, name in enumerate(made.names)),
+        *(("score", name, scores[start:, at]) for at, name in enumerate(made.names)),
+        *(("input", name, column(table, name)[start:]) for name in made.names),
+    ]
+    reasons, used = np.full((2, len(items), len(days)), None, dtype=object)
+    reasons[0] = made.null_reason[start:]
+    reasons[1] = [w.null_reason or ("no_headline" if np.isnan(v) else None) for w, v in zip(by_day, first, strict=True)]
+    reasons[2] = ["missing_pillar" if np.isnan(v) else None for v in ciss]
+    used[1] = [w.weight_version for w in by_day]
+    values = np.array([each for _, _, each in items])
+    told = ~np.isnan(values)
+    told[:2] = True
+
+    def of_day(each: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(np.broadcast_to(each, values.shape)[told])
+
+    def of_item(each: list[str]) -> NDArray[Any]:
+        return np.asarray(np.broadcast_to(np.array(each, dtype=object)[:, None], values.shape)[told])
+
+    long = pd.DataFrame(
+        {
+            "index_id": index_id,
+            "date_day": of_day(np.array(days, dtype=object)),
+            "parameter_set": parameter_set,
+            "item_kind": of_item([kind for kind, _, _ in items]),
+            "item": of_item([name for _, name, _ in items]),
+            "value": values[told],
+            "coverage": of_day(made.coverage[start:]),
+            "n_obs": of_day(n_obs),
+            "weight_version": used[told],
+            "null_reason": reasons[told],
+            **{rank: of_day(each.reindex(table.index).to_numpy()[start:]) for rank, each in doubt.items()},
+        }
     )
-    add(
-        "ciss", index_id, ciss, reason=np.array(["missing_pillar" if np.isnan(v) else None for v in ciss], dtype=object)
-    )
-    add("range", index_id, spread)
-    add("warning", index_id, apart)
-    for at, pillar in enumerate(made.pillar_names):
-        add("pillar", pillar, made.pillars[:, at])
-    for at, component_id in enumerate(made.names):
-        add("component", component_id, made.contributions[:, at])
-        add("score", component_id, scores[:, at])
-        add("input", component_id, column(table, component_id))
-    long = pd.concat(rows, ignore_index=True)
-    long = long[long["value"].notna() | (long["item_kind"].isin(["headline", "pca"]))]
-    first_day = {year: next(d for d in days if d.year == year) for year in versions}
+    first_day = {day.year: day for day in reversed(days_of(table))}
     loadings = [
         {
             "index_id": index_id,
@@ -391,7 +413,7 @@ def _composite(
             "null_reason": w.null_reason,
         }
         for w in component.weights
-        if w.null_reason is None
+        if w.null_reason is None and (since is None or first_day[w.year] >= since)
         for name, loading in zip(w.names, w.loadings, strict=True)
     ]
     return pd.concat([long, pd.DataFrame(loadings)], ignore_index=True) if loadings else long
@@ -405,8 +427,12 @@ REGIME_INPUTS = {
 }
 
 
-def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
+def regimes(
+    metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.DataFrame, since: date | None = None
+) -> pd.DataFrame:
     """Return the regime of each weekday and set of parameters, with every input and what each rule said.
+
+    With `since` only the rows of that day and later are returned.
 
     `multiplier` has date_day, value and its ranks: what AI funding news did to risk assets, as known that day.
     """
@@ -469,7 +495,10 @@ def regimes(metrics: pd.DataFrame, multiplier: pd.DataFrame, parameters: pd.Data
     columns = ["date_day", "parameter_set", "regime", "dry_powder_pct", "burden_pct", "multiplier_beta", "joint_rise",
                "external_share_rising", "is_drain_met", "drain_days_met", "drain_days_unknown", "is_injection_met",
                "rule_version", "pit_rank", "origin_rank"]  # fmt: skip
-    return pd.concat(answers, ignore_index=True)[columns] if answers else pd.DataFrame(columns=columns)
+    if not answers:
+        return pd.DataFrame(columns=columns)
+    every = pd.concat(answers, ignore_index=True)[columns]
+    return every if since is None else every[every["date_day"] >= since]
 
 
 def _with_beta(ranks: pd.Series[Any], told: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -478,12 +507,12 @@ def _with_beta(ranks: pd.Series[Any], told: pd.DataFrame, name: str) -> NDArray[
     return np.asarray(np.fmax(others, np.where(told["value"].notna(), told[name], np.nan)), dtype=np.float64)
 
 
-def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
+def multiplier(weeks: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     """Return, by Friday, the slope of risk returns on AI funding news, from the weeks that were known by its cut-off.
 
     `weeks` has week_end, risk_return, funding_news_usd_bn, pit_rank, origin_rank and known_at (with a time zone; null
     while the week's returns are not known), one row a week. There is no row for a Friday by which no week's returns
-    were known.
+    were known, and with `since` none for one before it.
     """
     import pandas as pd
 
@@ -494,6 +523,8 @@ def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
     returns = weeks["risk_return"].to_numpy(dtype=np.float64)
     news = weeks["funding_news_usd_bn"].to_numpy(dtype=np.float64)
     for day in pd.DatetimeIndex(weeks["week_end"]):
+        if since is not None and day.date() < since:
+            continue
         known = np.asarray(known_at <= day.tz_localize("UTC") + pd.Timedelta(hours=22))
         if not known.any():
             continue
@@ -518,14 +549,16 @@ def multiplier(weeks: pd.DataFrame) -> pd.DataFrame:
 SLOPES_AT = (0.10, 0.50, 0.75, 0.90)
 
 
-def scarcity(metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFrame) -> pd.DataFrame:
+def scarcity(
+    metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFrame, since: date | None = None
+) -> pd.DataFrame:
     """Return, by the last Friday of each month, what a unit of absorption cost at each level of dry powder.
 
     Weeks run from Friday to Friday. The change of the cost of capital over the week after t is known a week later, so a
     Friday's estimate reads the weeks whose change has ended by it. One row per day, set, measure: slope_<percentile>,
     slope_today, convexity_ratio; by year also threshold, threshold_ratio, threshold_p, and the two checks of the
     kernel's answer: transition_ratio (the same ratio along a logistic curve) and quadratic (d of b g + d g² sign(g)).
-    Estimate, error, band, n, effective n, and a reason where there is none.
+    Estimate, error, band, n, effective n, and a reason where there is none. With `since` no row is of a day before it.
     """
     import pandas as pd
 
@@ -552,6 +585,8 @@ def scarcity(metrics: pd.DataFrame, prices: pd.DataFrame, parameters: pd.DataFra
         ends = [at for at in range(len(days) - 1) if days[at].month != days[at + 1].month]
         h = float(chosen["kernel_bandwidth"])
         for end in ends:
+            if since is not None and days[end] < since:
+                continue
             past = slice(0, end)  # the week that begins at `end` has not ended
             if not np.isfinite(g[past] + p[past] + dc[past]).any():
                 continue

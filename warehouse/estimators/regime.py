@@ -6,7 +6,6 @@ powder at 0.60 there is no DRAIN whatever the burden is, so the answer stands wi
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -88,15 +87,15 @@ def liquidity_regime(
     leave = _any(_is(a, lambda v: v > rule.drain_exit_powder), _is(b, lambda v: v < rule.drain_exit_burden))
     injection = _all(_is(a, lambda v: v > rule.injection_powder), _is(c, lambda v: v > 0), 1 - d)
 
-    days_met, days_unknown = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    days_met = _in_window(met == 1, rule.drain_window_days)
+    # days before the first are not known
+    days_unknown = _in_window(np.isnan(met), rule.drain_window_days) + np.maximum(
+        rule.drain_window_days - np.arange(1, n + 1), 0
+    )
     enter = np.full(n, np.nan)
     state: list[str] = []
     draining: bool | None = None
-    last = deque([np.nan] * rule.drain_window_days, maxlen=rule.drain_window_days)
     for day in range(n):
-        last.append(met[day])
-        days_met[day] = sum(each == 1 for each in last)
-        days_unknown[day] = sum(np.isnan(each) for each in last)
         lasted = None
         if days_met[day] >= rule.drain_days:
             lasted = True
@@ -143,6 +142,12 @@ def joint_rise(
         flag *= np.where(known, (today >= limit) & (today > 0), np.nan)
     scores = [expanding_z(change, min_history, start=start) for change in legs]
     return flag, np.minimum(scores[0], scores[1])
+
+
+def _in_window(answers: NDArray[np.bool_], days: int) -> NDArray[np.int64]:
+    """Return how many of the last days, the day among them, were so."""
+    total = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(answers)])
+    return np.asarray(total[1:] - total[np.maximum(np.arange(1, len(total)) - days, 0)], dtype=np.int64)
 
 
 def _named(draining: bool | None, injection: bool | None) -> str:  # noqa: FBT001

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'date_day'}) }}
 -- Each condition of each claim, by weekday since 2016: the figure, the threshold, and whether it held. Null where unknown.
 with conditions as (
 
@@ -24,6 +25,7 @@ days as (
         extract(dow from date_day) between 1 and 5
         and date_day >= date '2016-01-01'
         and {{ cutoff('date_day') }} <= {{ run_instant() }}
+        {{ and_known_since('date_day') }}
 
 ),
 

@@ -1,8 +1,10 @@
+{{ config(meta={'known_since': 'date_day'}) }}
 -- The thesis gets no benefit of the doubt: what contradicts it counts as soon as it is known, what supports it only when
 -- everything is.
 with conditions as (
 
     select * from {{ ref('claim_conditions_daily') }}
+    where true {{ and_known_since('date_day') }}
 
 ),
 
@@ -48,13 +50,44 @@ judged as (
 
 ),
 
+before as (
+
+    {% if is_incremental() -%}
+    select
+        claim_id,
+        verdict,
+        verdict_since
+    from {{ this }}
+    where not (true {{ and_known_since('date_day') }})
+    qualify row_number() over (partition by claim_id order by date_day desc) = 1
+    {%- else -%}
+    select
+        claim_id,
+        null::varchar as verdict,
+        null::date as verdict_since
+    from claims
+    {%- endif %}
+
+),
+
+with_before as (
+
+    select
+        judged.*,
+        before.verdict_since as since_before,
+        coalesce(lag(judged.verdict) over by_day, before.verdict) as verdict_before
+    from judged
+    left join before on judged.claim_id = before.claim_id
+    window by_day as (partition by judged.claim_id order by judged.date_day)
+
+),
+
 turns as (
 
     select
         *,
-        case when {{ differs_from_previous(['verdict'], 'by_day') }} then date_day end as turned_on
-    from judged
-    window by_day as (partition by claim_id order by date_day)
+        case when verdict_before is null or verdict <> verdict_before then date_day end as turned_on
+    from with_before
 
 ),
 
@@ -62,9 +95,9 @@ with_start as (
 
     select
         *,
-        max(turned_on) over (
+        coalesce(max(turned_on) over (
             partition by claim_id order by date_day rows between unbounded preceding and current row
-        ) as verdict_since
+        ), since_before) as verdict_since
     from turns
 
 ),

@@ -28,8 +28,16 @@ with expected as (
 
 observations as (
 
-    select * from {{ ref('metric_observations') }}
-    where parameter_set = 'default'
+    select
+        metric_id,
+        entity_id,
+        grain,
+        period_end,
+        value,
+        known_at,
+        known_until
+    from {{ ref('metric_observations') }}
+    where parameter_set = 'default' and metric_id in (select expected.metric_id from expected)
 
 ),
 

@@ -1,12 +1,15 @@
-{{ config(post_hook="{{ release_macros() }}") }}
+{%- set key = ['metric_id', 'entity_type', 'entity_id', 'grain', 'period_end', 'parameter_set'] -%}
+{{ config(meta={'known_since': 'known_at'}, unique_key=key, post_hook="{{ release_macros() }}") }}
 
 with computed as (
 
-    select * from {{ ref('int_metrics__subjects') }}
-    union all
-    select * from {{ ref('int_metrics__composites') }}
-    union all
-    select * from {{ ref('int_metrics__statistics') }}
+    {% for relation in [
+        ref('int_metrics__subjects'), ref('int_metrics__composites'), ref('int_metrics__statistics'),
+    ] -%}
+    select * from {{ relation }}
+    {{ where_changed(relation, key, ['known_at', 'withdrawn_at']) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -116,7 +119,7 @@ observations as (
         declared.metric_version::integer as metric_version,
         changes.parameter_set::varchar as parameter_set,
         changes.null_reason::varchar as null_reason,
-        '{{ env_var("DRYPOWDER_RUN_ID", "manual") }}'::varchar as run_id,
+        '{{ env_var("DRYPOWDER_RUN_ID", "manual") if execute else "" }}'::varchar as run_id,
         {{ word_of('origin', 'changes.origin_rank') }}::varchar as origin,
         changes.source_url::varchar as source_url
     from changes

@@ -1,22 +1,34 @@
 -- One row per scenario that a metric of an entity was computed under, beside its default.
-with observations as (
+with scenarios as (
 
-    select * from {{ ref('metric_observations') }} as observations
-    where {{ known_then('observations', run_instant()) }}
+    select
+        metric_id,
+        entity_type,
+        entity_id,
+        grain,
+        parameter_set,
+        period_end,
+        unit,
+        value,
+        null_reason,
+        known_at
+    from {{ ref('metric_observations') }} as observations
+    where parameter_set <> 'default' and {{ known_then('observations', run_instant()) }}
 
 ),
 
 defaults as (
 
-    select * from observations
-    where parameter_set = 'default'
-
-),
-
-scenarios as (
-
-    select * from observations
-    where parameter_set <> 'default'
+    select
+        metric_id,
+        entity_type,
+        entity_id,
+        grain,
+        period_end,
+        value,
+        null_reason,
+        known_at
+    from {{ ref('latest') }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'cutoff_at'}) }}
 -- What was known of each metric that a claim looks at, at the cut-off of each weekday.
 with watched as (
 

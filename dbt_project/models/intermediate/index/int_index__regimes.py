@@ -3,10 +3,10 @@
 
 def model(dbt, session):
     """Return one row per weekday and set of parameters."""
-    from warehouse.estimators.frames import typed
+    from warehouse.estimators.frames import first_day, typed
     from warehouse.estimators.panels import regimes
 
-    dbt.config(materialized="table")
+    dbt.config(materialized="table", meta={"known_since": "date_day"})
     metrics = (
         dbt.ref("int_state__metrics_daily")
         .filter(
@@ -15,4 +15,6 @@ def model(dbt, session):
         .project("date_day, metric_id, entity_id, parameter_set, value, pit_rank, origin_rank")
         .df()
     )
-    return typed(regimes(metrics, dbt.ref("int_index__multiplier").df(), dbt.ref("thesis_parameters").df()))
+    return typed(
+        regimes(metrics, dbt.ref("int_index__multiplier").df(), dbt.ref("thesis_parameters").df(), since=first_day(dbt))
+    )

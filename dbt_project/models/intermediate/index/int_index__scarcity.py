@@ -3,10 +3,10 @@
 
 def model(dbt, session):
     """Return one row per day, set of parameters and measure, with error, band and sample."""
-    from warehouse.estimators.frames import typed
+    from warehouse.estimators.frames import first_day, typed
     from warehouse.estimators.panels import scarcity
 
-    dbt.config(materialized="table")
+    dbt.config(materialized="table", meta={"known_since": "date_day"})
     metrics = (
         dbt.ref("int_state__metrics_daily")
         .filter("metric_id in ('dry_powder_pct', 'balance_surprise')")
@@ -14,4 +14,4 @@ def model(dbt, session):
         .df()
     )
     prices = dbt.ref("int_price__daily").project("date_day, parameter_set, real_yield_10y_pct").df()
-    return typed(scarcity(metrics, prices, dbt.ref("thesis_parameters").df()))
+    return typed(scarcity(metrics, prices, dbt.ref("thesis_parameters").df(), since=first_day(dbt)))

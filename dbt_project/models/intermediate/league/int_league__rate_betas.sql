@@ -1,9 +1,10 @@
+{{ config(meta={'known_since': 'date_day'}) }}
 {#- Empirical duration by Friday: the regression of daily returns on the change of the ten-year real yield, the market
     beside it, over the last 252 days of which all three were known. -#}
 with windows as (
 
     select * from {{ ref('int_league__windows') }}
-    where grain = 'day'
+    where grain = 'day' {{ and_known_since('cutoff_at') }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'cutoff_at'}) }}
 {#- What was known at the cut-off of each Friday of the 520 days before: returns by day, the newest first. A Friday meets
     only the years that its window lies in, or it would meet every day there is. -#}
 with returns as (
@@ -21,6 +22,7 @@ fridays as (
         extract(dow from date_day) = 5
         and date_day >= date '2010-01-01'
         and {{ cutoff('date_day') }} <= {{ run_instant() }}
+        {{ and_known_since('date_day') }}
 
 ),
 

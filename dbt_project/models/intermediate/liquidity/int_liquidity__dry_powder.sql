@@ -1,8 +1,10 @@
+{{ config(meta={'known_since': 'cutoff_at'}) }}
 -- Idle capital by day, tier and set of parameters, as it was known at the cut-off. Gross sums what each tier holds; net
 -- takes out what is counted twice and what cannot leave.
 with days as (
 
     select * from {{ ref('int_liquidity__reserve_scarcity') }}
+    where true {{ and_known_since('cutoff_at') }}
 
 ),
 
@@ -28,6 +30,7 @@ cutoffs as (
         date_day,
         cutoff_at
     from {{ ref('int_liquidity__days') }}
+    where true {{ and_known_since('cutoff_at') }}
 
 ),
 

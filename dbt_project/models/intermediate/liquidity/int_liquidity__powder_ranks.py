@@ -4,9 +4,9 @@
 def model(dbt, session):
     """Return one row per weekday and set of parameters: dry_powder_pct in (0, 1), dry_powder_floor in USD billion."""
     from warehouse.estimators.expanding import expanding_quantile_before, expanding_rank
-    from warehouse.estimators.frames import typed
+    from warehouse.estimators.frames import first_day, typed
 
-    dbt.config(materialized="table")
+    dbt.config(materialized="table", meta={"known_since": "date_day"})
     days = (
         dbt.ref("int_liquidity__dry_powder")
         .project("date_day, parameter_set, dry_powder_to_gdp, dry_powder_net")
@@ -23,4 +23,5 @@ def model(dbt, session):
         ranks.loc[history.index, "dry_powder_floor"] = expanding_quantile_before(
             history["dry_powder_net"], 0.05, least[parameter_set]
         )
-    return typed(ranks)
+    since = first_day(dbt)
+    return typed(ranks if since is None else ranks[ranks["date_day"].dt.date >= since])

@@ -1,9 +1,11 @@
+{{ config(meta={'known_since': 'cutoff_at'}) }}
 -- Whether reserves were scarce, by day and set of parameters. Of three signs two can be seen: overnight money above what
 -- the Federal Reserve pays on reserves, and banks at its standing facility. The third, the New York Fed's estimate of
 -- how the rate answers to reserves, is published as a picture. One sign is enough; their absence needs both.
 with days as (
 
     select * from {{ ref('int_liquidity__days') }}
+    where true {{ and_known_since('cutoff_at') }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 with indices as (
 
     select
@@ -105,6 +106,7 @@ observations as (
         null::timestamptz as withdrawn_at,
         parameter_set
     from long
+    where true {{ and_known_since('date_day') }}
 
 )
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['metric_id', 'entity_type', 'entity_id', 'grain', 'period_end', 'parameter_set']) }}
 with prices as (
 
     select
@@ -67,6 +68,7 @@ instants as (  -- a day is judged when its close changes, and again when one of 
             reached.asset = days.asset
             and reached.price_date = days.price_date
     where reached.days_apart = 0 or days.first_known_at < reached.changed_at
+    {{ of_what_changed(['reached.asset', 'reached.price_date'], 'reached.changed_at') }}
 
 ),
 
@@ -201,6 +203,7 @@ absences as (
 drawdowns as (
 
     select * from {{ ref('int_crypto__drawdowns') }}
+    {{ where_changed(ref('int_crypto__drawdowns'), ['asset', 'price_date'], ['known_at', 'withdrawn_at']) }}
 
 ),
 

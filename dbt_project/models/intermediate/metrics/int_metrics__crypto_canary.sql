@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['metric_id', 'entity_type', 'entity_id', 'grain', 'period_end', 'parameter_set']) }}
 {#- Each metric is one input of its day, or that over another of the same or an earlier day. -#}
 {%- set needs = [
     {'metric': 'liq_24h_usd', 'numerator': 'liquidated_usd_bn'},
@@ -11,6 +12,12 @@
     {'metric': 'funding_annual', 'numerator': 'funding_ratio', 'denominator': 'funding_periods', 'back': 0},
     {'metric': 'stablecoin_supply', 'numerator': 'stablecoins_usd_bn'},
     {'metric': 'stablecoin_growth_28d', 'numerator': 'stablecoins_usd_bn', 'denominator': 'stablecoins_usd_bn', 'back': 28},
+] -%}
+{%- set firsts = [
+    first_landed(['defillama.stablecoins']),
+    first_changed(ref('int_crypto__liquidations_daily'), 'liquidation_date'),
+    first_changed(ref('int_crypto__open_interest_daily'), 'open_interest_date'),
+    first_changed(ref('int_crypto__funding_daily'), 'funding_date'),
 ] -%}
 with liquidations as (
 
@@ -82,6 +89,7 @@ known_inputs as (
         *,
         coalesce(known_until, timestamptz '9999-12-31 00:00:00+00') as known_before  -- an OR would forbid a hash join
     from inputs
+    where true {{ and_about('input_date', firsts, needs | map(attribute='back', default=0) | max) }}
 
 ),
 
@@ -155,6 +163,13 @@ moments as (  -- a day is judged when its own input changes, and again when what
 
 ),
 
+changed_moments as (
+
+    select * from moments
+    {{ of_what_changed(['metric_id', 'asset', 'period_end']) }}
+
+),
+
 dated_moments as (
 
     select
@@ -163,7 +178,7 @@ dated_moments as (
         needs.denominator_id,
         needs.days_back,
         {{ add_days('moments.period_end', '-needs.days_back') }} as denominator_date
-    from moments
+    from changed_moments as moments
     inner join needs on moments.metric_id = needs.metric_id
 
 ),

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 -- By day what was known at its cut-off. While a value is missing there is a row for the day on which the reason began,
 -- and no other: its absence is one fact and not one a day.
 with plumbing as (
@@ -53,9 +54,8 @@ measured as (
         known_at,
         parameter_set
     from {{ relation }}
-    {% if only_default -%}
-    where parameter_set = 'default'
-    {% endif -%}
+    where {{ "parameter_set = 'default'" if only_default else 'true' }} {{ and_known_since('known_at', days_before=14) }}
+
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -68,3 +68,4 @@ observations as (
 )
 
 select * from observations
+where true {{ and_known_since('known_at') }}

@@ -1,9 +1,11 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 {#- The elimination league of METHOD A.10, by Friday, from what was known at its cut-off. Net liquidity and the regime are
     made of other metrics: liquidity_beta and the rank correlations by regime wait for a model that reads those. -#}
 {%- set assets_needed = universe_needed() -%}
 with windows as (
 
     select * from {{ ref('int_league__windows') }}
+    where true {{ and_known_since('cutoff_at') }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 {#- Whether a gain of the momentum factor is kept (C19): of its last sixty days that rose and are five days past, how many
     gave the whole gain back within five. A state: what was known at each weekday's cut-off. -#}
 with factor as (
@@ -26,6 +27,7 @@ weekdays as (
         extract(dow from date_day) between 1 and 5
         and date_day >= date '2010-01-01'
         and {{ cutoff('date_day') }} <= {{ run_instant() }}
+        {{ and_known_since('date_day') }}
 
 ),
 

@@ -5,10 +5,10 @@ SERIES = ("yield_10y", "yield_30y", "real_yield_10y", "ofr_credit", "gz_spread",
 
 def model(dbt, session):
     """Return one row per weekday and set of parameters: the legs, their 21-day changes, thresholds, flag, intensity."""
-    from warehouse.estimators.frames import typed
+    from warehouse.estimators.frames import first_day, typed
     from warehouse.estimators.panels import price_of_capital
 
-    dbt.config(materialized="table")
+    dbt.config(materialized="table", meta={"known_since": "date_day"})
     states = (
         dbt.ref("int_state__daily")
         .filter(f"series_id in {SERIES}")
@@ -19,4 +19,6 @@ def model(dbt, session):
         .filter("series_id in ('yield_10y', 'ofr_credit') and revision_number = 1")
         .project("series_id, period_end, value, known_at")
     )
-    return typed(price_of_capital(states.df(), dbt.ref("thesis_parameters").df(), first_prints.df()))
+    return typed(
+        price_of_capital(states.df(), dbt.ref("thesis_parameters").df(), first_prints.df(), since=first_day(dbt))
+    )

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'cutoff_at'}) }}
 -- What was known of each series at the cut-off of each weekday, and how old it was. Never revised: a row says what was
 -- known then. A value older than its series may be is stale, and null.
 with newest as (
@@ -25,7 +26,10 @@ first_known as (
 days as (
 
     select date_day from {{ ref('time_spine_daily') }}
-    where extract(dow from date_day) between 1 and 5 and {{ cutoff('date_day') }} <= {{ run_instant() }}
+    where
+        extract(dow from date_day) between 1 and 5
+        and {{ cutoff('date_day') }} <= {{ run_instant() }}
+        {{ and_known_since('date_day') }}
 
 ),
 

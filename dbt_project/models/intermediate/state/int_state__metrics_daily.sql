@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'cutoff_at'}) }}
 -- What was known of each metric that a composite reads, at the cut-off of each weekday. Never revised.
 with newest as (
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'newest_since'}) }}
 -- The newest observation of each metric that a composite reads, and since when it is that.
 with watched as (
 
@@ -18,7 +19,7 @@ subjects as (
 
 newest as (
 
-    {{ newest_metrics('subjects', 'watched') }}
+    {{ newest_metrics('subjects', 'watched', this) }}
 
 )
 

@@ -3,10 +3,10 @@
 
 def model(dbt, session):
     """Return one row per last Friday of a quarter and measure."""
-    from warehouse.estimators.frames import typed
+    from warehouse.estimators.frames import first_day, typed
     from warehouse.estimators.panel_statistics import elimination_by_quarter
 
-    dbt.config(materialized="table")
+    dbt.config(materialized="table", meta={"known_since": "date_day"})
     durations = (
         dbt.ref("int_metrics__league")
         .filter("metric_id = 'rate_beta' and parameter_set = 'default' and value is not null")
@@ -18,5 +18,6 @@ def model(dbt, session):
             durations,
             dbt.ref("int_statistics__asset_weeks").df(),
             dbt.ref("int_statistics__fridays").order("date_day").df(),
+            since=first_day(dbt),
         )
     )

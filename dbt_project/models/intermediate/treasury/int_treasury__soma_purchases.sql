@@ -1,3 +1,7 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['as_of_date']) }}
+{%- set firsts = [
+    first_landed(['nyfed.soma_holdings']), first_changed(ref('fct_auctions'), 'issue_date'),
+] -%}
 with holdings as (
 
     select
@@ -14,7 +18,7 @@ with holdings as (
         known_at,
         known_until
     from {{ ref('stg_nyfed__soma_holdings') }}
-    where not is_deleted
+    where not is_deleted {{ and_about('as_of_date', firsts, 7) }}
 
 ),
 
@@ -119,6 +123,13 @@ instants as (
 
 ),
 
+changed_instants as (
+
+    select * from instants
+    {{ of_what_changed(['as_of_date']) }}
+
+),
+
 parts as (  -- what was there a week ago counts against, unless it has matured; so does what was added at auctions
 
     select
@@ -135,7 +146,7 @@ parts as (  -- what was there a week ago counts against, unless it has matured; 
         held.pit_rank,
         held.origin_rank,
         held.source_url
-    from instants
+    from changed_instants as instants
     inner join holdings as held
         on
             instants.as_of_date = held.as_of_date
@@ -155,7 +166,7 @@ parts as (  -- what was there a week ago counts against, unless it has matured; 
         held.pit_rank,
         held.origin_rank,
         held.source_url
-    from instants
+    from changed_instants as instants
     inner join holdings as held
         on
             instants.week_before = held.as_of_date
@@ -175,7 +186,7 @@ parts as (  -- what was there a week ago counts against, unless it has matured; 
         null as pit_rank,
         null as origin_rank,
         null as source_url
-    from instants
+    from changed_instants as instants
     inner join addons
         on
             instants.week_before < addons.issue_date
@@ -278,7 +289,7 @@ waiting as (
         instants.as_of_date,
         instants.known_at,
         count(*) as missing_count
-    from instants
+    from changed_instants as instants
     inner join unresolved
         on
             instants.week_before < unresolved.issue_date
@@ -309,7 +320,7 @@ purchases as (
         lead(instants.known_at) over (
             partition by instants.as_of_date order by instants.known_at
         ) as known_until
-    from instants
+    from changed_instants as instants
     left join totals on instants.as_of_date = totals.as_of_date and instants.known_at = totals.known_at
     left join waiting on instants.as_of_date = waiting.as_of_date and instants.known_at = waiting.known_at
 

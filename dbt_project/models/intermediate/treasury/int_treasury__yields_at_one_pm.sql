@@ -1,3 +1,8 @@
+{{ config(meta={'known_since': 'date_day'}, unique_key=['date_day', 'tenor_years']) }}
+{#- The days to come, and those that only now anybody asks of. -#}
+{%- set firsts = [
+    first_day(), first_landed(['fiscaldata.auctions', 'nyfed.soma_holdings', 'fiscaldata.buybacks']),
+] -%}
 with days as (
 
     select auction_date as date_day from {{ ref('stg_fiscaldata__auctions') }}
@@ -31,7 +36,9 @@ h15_quotes as (
         known_at,
         known_until
     from {{ ref('stg_board__h15') }}
-    where not is_deleted and value is not null and series_name like 'RIFLGFCY%#_N.B' escape '#'
+    where
+        not is_deleted and value is not null {{ and_about('period_end', firsts, 7) }}
+        and series_name like 'RIFLGFCY%#_N.B' escape '#'
 
 ),
 
@@ -48,7 +55,7 @@ par_quotes as (
         known_at,
         known_until
     from {{ ref('stg_treasury__par_yields') }}
-    where not is_deleted and yield_{{ years }}yr_pct is not null
+    where not is_deleted and yield_{{ years }}yr_pct is not null {{ and_about('quote_date', firsts, 7) }}
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
@@ -81,6 +88,7 @@ looked_at as (
         {{ new_york("days.date_day::timestamp + interval '13' hour") }} as looked_at
     from days
     cross join days_back
+    where true {{ and_about('days.date_day', firsts) }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['asset', 'price_date']) }}
 {%- set measures = {
     'btc_drawdown': 'drawdown_ratio',
     'intraday_drawdown': 'intraday_drawdown_ratio',
@@ -93,6 +94,13 @@ instants as (
 
 ),
 
+changed_instants as (
+
+    select * from instants
+    {{ of_what_changed(['asset', 'price_date']) }}
+
+),
+
 states as (
 
     select
@@ -105,7 +113,7 @@ states as (
         max(members.origin_rank) as origin_rank,
         {{ joined_text('members.source_url') }} as source_url,
         instants.known_at
-    from instants
+    from changed_instants as instants
     left join members
         on
             instants.asset = members.asset

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['asset', 'price_date']) }}
 with bars as (
 
     select * from {{ ref('stg_binance__spot_klines') }}
@@ -83,6 +84,13 @@ instants as (
 
 ),
 
+changed_instants as (
+
+    select * from instants
+    {{ of_what_changed(['asset', 'price_date']) }}
+
+),
+
 states as (  -- of the venues known then, the first by priority; none once all are withdrawn
 
     select
@@ -98,7 +106,7 @@ states as (  -- of the venues known then, the first by priority; none once all a
         candidates.source_url,
         candidates.origin,
         instants.known_at
-    from instants
+    from changed_instants as instants
     left join candidates
         on
             instants.asset = candidates.asset

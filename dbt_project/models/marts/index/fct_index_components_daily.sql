@@ -1,7 +1,10 @@
+{{ config(meta={'known_since': 'date_day'}) }}
 with items as (
 
     select * from {{ ref('int_index__composites') }}
-    where item_kind in ('component', 'score', 'input')
+    where
+        item_kind in ('component', 'score', 'input')
+        {{ and_known_since('date_day') }}
 
 ),
 

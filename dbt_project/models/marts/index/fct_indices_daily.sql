@@ -1,7 +1,10 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 with items as (
 
     select * from {{ ref('int_index__composites') }}
-    where item_kind in ('headline', 'pca', 'ciss', 'range', 'warning', 'component')
+    where
+        item_kind in ('headline', 'pca', 'ciss', 'range', 'warning', 'component')
+        {{ and_known_since('date_day') }}
 
 ),
 

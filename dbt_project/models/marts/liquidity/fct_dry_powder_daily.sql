@@ -1,6 +1,8 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 with days as (
 
     select * from {{ ref('int_liquidity__dry_powder') }}
+    where true {{ and_known_since('cutoff_at') }}
 
 ),
 

@@ -1,6 +1,8 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 with days as (
 
     select * from {{ ref('int_liquidity__reserve_scarcity') }}
+    where true {{ and_known_since('cutoff_at') }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['series_id', 'period_end']) }}
 {#- Where each series stands: table, relation, and in it the key, the day and the value. -#}
 {%- set sources = [
     ('bea.gdp', ref('stg_bea__gdp'), 'series_code', 'quarter_end',
@@ -45,10 +46,11 @@ with stated as (
         _source_url as source_url,
         _source_sha256 as source_sha256
     from {{ relation }}
-    where not is_deleted
+    where not is_deleted {{ and_about(period_end, [first_landed([source_table])]) }}
     union all
     {% endfor -%}
     select * from {{ ref('int_series__overnight_repo') }}
+    {{ where_changed(ref('int_series__overnight_repo'), ['source_key', 'period_end'], ['known_at', 'known_until']) }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['cusip', 'issue_date']) }}
 with auctions as (
 
     select
@@ -14,6 +15,7 @@ with_results as (
 
     select * from auctions
     where has_results
+    {{ of_what_changed(['cusip', 'issue_date']) }}
 
 ),
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['cusip', 'issue_date']) }}
 with versions as (
 
     select * from {{ ref('stg_fiscaldata__auctions') }}
@@ -28,9 +29,16 @@ with_kind as (
 
 ),
 
+changed as (
+
+    select * from with_kind
+    {{ of_what_changed(['cusip', 'issue_date']) }}
+
+),
+
 with_schedule as (
 
-    {{ with_coupon_schedule('with_kind', 'issue_date', 'maturity_date') }}
+    {{ with_coupon_schedule('changed', 'issue_date', 'maturity_date') }}
 
 ),
 

@@ -1,0 +1,163 @@
+{#- A build of what became known since: WAREHOUSE_SINCE is the earliest instant at which what the tables are made of may
+    differ from what they were last made of (warehouse/increments.py finds it); without it everything is built anew.
+    No row known before an instant depends on what became known after it (METHOD.md, section c), so that a model with
+    `known_since` keeps those rows. build.news names the tables whose content changed in this build: a model none of
+    whose inputs is named there is not run. -#}
+
+{%- macro since() -%} {{ return(env_var("WAREHOUSE_SINCE", "")) }} {%- endmacro -%}
+
+{#- Whether this run of the model computes only what became known since. dbt's own would also say so of a `dbt run` by
+    hand, which knows no instant. -#}
+{%- macro is_incremental() -%}
+  {%- if not execute or not since() or not model.config.meta.get("known_since") or should_full_refresh() -%}
+    {{ return(false) }}
+  {%- endif -%}
+  {%- set relation = load_cached_relation(this) -%}
+  {{ return(relation is not none and relation.type == "table") }}
+{%- endmacro -%}
+
+{#- The first day whose cut-off, 22:00 UTC, is not before the instant; none where everything is built. -#}
+{%- macro first_day() -%}
+{%- if is_incremental() -%}
+  {%- set at = modules.datetime.datetime.fromisoformat(since()).astimezone(modules.pytz.utc) -%}
+  {{ return((at + modules.datetime.timedelta(hours=2, microseconds=-1)).date() | string) }}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- A condition more: of a model whose table grows, only what became known since. A column of days is compared as such,
+    so that DuckDB need not look at the rest. -#}
+{%- macro and_known_since(column, days_before=0) -%}
+{%- if is_incremental() %}
+  {%- if column.endswith("_day") %} and {{ column }} >= {{ add_days("date '" ~ first_day() ~ "'", -days_before) }}
+  {%- else %}
+ and {{ column }} >= timestamptz '{{ since() }}' - interval '{{ days_before }}' day
+  {%- endif -%}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- The first day that new rows of landed tables are about; none where nothing landed. -#}
+{%- macro first_landed(tables) -%}
+{%- if is_incremental() -%}
+  {%- set found = run_query(
+      "select min(first_period)::varchar from build.news where node in ('source.drypowder."
+      ~ (tables | join("', 'source.drypowder.")) ~ "')"
+  ) -%}
+  {{ return(found.rows[0][0]) }}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- The first day, by a column, of what began or ended since; none where nothing did. -#}
+{%- macro first_changed(relation, column) -%}
+{%- if is_incremental() -%}
+  {%- set found = run_query(
+      "select min(" ~ column ~ ")::varchar from " ~ relation ~ " where known_at >= timestamptz '" ~ since()
+      ~ "' or known_until >= timestamptz '" ~ since() ~ "'"
+  ) -%}
+  {{ return(found.rows[0][0]) }}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- A condition more: of a model whose table grows, only what is about one of these first days or later. Written as a
+    day, it reaches below the windows of a view. -#}
+{%- macro and_about(column, firsts, days_before=0) -%}
+{%- if is_incremental() %}
+  {%- set firsts = firsts | reject("none") | list -%}
+  {%- if firsts %} and {{ column }} >= {{ add_days("date '" ~ (firsts | min) ~ "'", -days_before) }}
+  {%- else %} and false
+  {%- endif -%}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- Of a relation only the rows of those keys of which something became known since, where the model's table grows. -#}
+{%- macro where_changed(relation, key, instants=["known_at"]) -%}
+{%- if is_incremental() -%}
+where ({{ key | join(", ") }}) in (
+    select ({{ key | join(", ") }}) from {{ relation }}
+    where {% for instant in instants %}{{ instant }} >= timestamptz '{{ since() }}'{{ " or " if not loop.last }}{% endfor %}
+)
+{%- endif -%}
+{%- endmacro -%}
+
+{#- A condition more: of a model whose table grows, only the rows of those keys of which something became known since. -#}
+{%- macro of_what_changed(key, instant="known_at") -%}
+{%- if is_incremental() %}
+qualify max({{ instant }}) over (partition by {{ key | join(", ") }}) >= timestamptz '{{ since() }}'
+{%- endif -%}
+{%- endmacro -%}
+
+{#- Whether an input of the model changed in this build, or the model reads the clock. -#}
+{%- macro has_news() -%}
+  {%- if env_var("WAREHOUSE_NOW", "") in compiled_code -%} {{ return(true) }} {%- endif -%}
+  {#- without the layers of run_query, which cost a model without news more than all else -#}
+  {%- set _, found = adapter.execute(
+      "select 1 from build.news where node in ('" ~ (tables_behind(model) | join("', '")) ~ "') limit 1", fetch=True
+  ) -%}
+  {{ return(found | length > 0) }}
+{%- endmacro -%}
+
+{#- What a model reads, and behind a view what that reads: of views a growing build runs none. -#}
+{%- macro tables_behind(node) -%}
+  {%- set found = [] -%}
+  {%- for name in node.depends_on.nodes -%}
+    {%- set each = graph.nodes.get(name) -%}
+    {%- if each and each.config.materialized == "view" -%} {%- do found.extend(tables_behind(each)) -%}
+    {%- else -%} {%- do found.append(name) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {{ return(found) }}
+{%- endmacro -%}
+
+{%- macro tell_news() -%} insert into build.news (node) values ('{{ model.unique_id }}'); {%- endmacro -%}
+
+{#- What a model says of itself that had nothing to do. -#}
+{%- macro leave_as_it_is() -%}
+  {%- call noop_statement("main", "UNCHANGED", "UNCHANGED", 0) -%} -- nothing it is made of changed {%- endcall -%}
+{%- endmacro -%}
+
+{#- Create what will stand `beside` the table, in its columns' order and types. -#}
+{%- macro create_beside(beside, target, compiled_code) -%}
+create table {{ beside }} as
+from (select * from {{ target }} limit 0) union all by name ({{ compiled_code }})
+{%- endmacro -%}
+
+{#- Put what stands in `beside` in the place of what the target holds of it: of all its rows, or with `known_since` of
+    those known since, and of every other with the `unique_key` of one of them, whose end may have come. Rows that are
+    the same stay, so that little is written. -#}
+{%- macro put_in_place(target, beside) -%}
+  {%- set key = config.get("unique_key") if is_incremental() -%}
+  {#- who computed a row is not what it says -#}
+  {%- set digest = "hash(*columns(each -> each <> 'run_id'))" -%}
+  {%- set suffix = target.identifier -%}
+  {%- set old, new = "temp.old_" ~ suffix, "temp.new_" ~ suffix -%}
+  {%- set counted -%}
+    create or replace temp table old_{{ suffix }} as
+    select rowid as place, {{ digest }} as digest from {{ target }}
+    where true {{ and_known_since(model.config.meta.get("known_since")) }}
+    {%- if key %} or ({{ key | join(", ") }}) in (select ({{ key | join(", ") }}) from {{ beside }}) {%- endif %};
+    create or replace temp table new_{{ suffix }} as select rowid as place, {{ digest }} as digest from {{ beside }};
+    select
+        (select (count(*), sum(digest)) from {{ old }}) = (select (count(*), sum(digest)) from {{ new }}),
+        (select count(*) from {{ old }} where digest in (select digest from {{ new }}))
+        = (select count(*) from {{ new }} where digest in (select digest from {{ old }}))
+  {%- endset -%}
+  {%- set is_same, is_told_by_digest = run_query(counted).rows[0].values() -%}
+  {#- what is there twice on one side is not told by its digest: then all of it is replaced -#}
+  {%- set places = "select place from {} where " ~ (
+      "digest not in (select digest from {})" if is_told_by_digest else "true"
+  ) -%}
+  {%- call statement("replace") -%}
+    {%- if not is_same -%}
+      delete from {{ target }} where rowid in ({{ places.format(old, new) }});
+      insert into {{ target }} by name select * from {{ beside }} where rowid in ({{ places.format(new, old) }});
+      {{ tell_news() }}
+    {%- endif -%}
+    drop table {{ old }}; drop table {{ new }}; drop table {{ beside }}
+  {%- endcall -%}
+{%- endmacro -%}
+
+{#- dbt run by hand leaves tables of which nobody knows what they were made of, so that the next build is of all. -#}
+{%- macro forget_what_was_built() -%}
+  {%- if execute and flags.WHICH in ["run", "build", "seed"] and not since() -%}
+    drop table if exists build.inputs
+  {%- endif -%}
+{%- endmacro -%}
