@@ -22,16 +22,19 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from warehouse import sources, stores
+from warehouse import increments, sources, stores
 from warehouse.contract import BOOKKEEPING
 from warehouse.sources.bis import KEYS as BIS_KEYS
 from warehouse.sources.imf import KEYS as COFER_KEYS
 from warehouse.sources.nyfed.primary_dealers import KEYS as DEALER_KEYS
 from warehouse.sources.ofr import FUNDING, HEDGE_FUNDS
+from warehouse.transformation import run_dbt
 from warehouse.versions import give_macros
 
 if TYPE_CHECKING:
+    from warehouse.increments import Increment
     from warehouse.settings import Settings
+    from warehouse.transformation import NodeResult
 
 END = date(2026, 9, 11)
 """Last day of a generated history. A Friday; everything known by its end is in it."""
@@ -1805,6 +1808,16 @@ def fill(
                 frame = make(world, world.draws(f"{source.code}.{table.name}"))
                 _write(connection, source, table, frame, after, known_to)
     return world
+
+
+def build(settings: Settings, now: datetime, *, anew: bool = False) -> tuple[Increment, list[NodeResult]]:
+    """Run the models as `drypowder build` does; return what there was to do, and what became of each."""
+    with stores.open_warehouse(settings) as connection:
+        increment = increments.begin(connection, logic="generated", now=now, anew=anew)
+    results = run_dbt(settings, "generated", "run", since=increment.since)
+    with stores.open_warehouse(settings) as connection:
+        increments.complete(connection, increment, logic="generated", now=now)
+    return increment, results
 
 
 def without_maker() -> list[str]:

@@ -218,11 +218,17 @@ def validate() -> None:
 
 
 @app.command()
-def build() -> None:
-    """Transform `raw` into marts and metrics with dbt, and run dbt's tests."""
+def build(
+    *,
+    anew: Annotated[bool, typer.Option("--anew", help="Build every table, also where it could grow.")] = False,
+) -> None:
+    """Transform `raw` into marts and metrics with dbt, and run dbt's tests.
+
+    Tables grow by what became known since the last build; all are built where that build failed, or code changed.
+    """
     from warehouse import pipeline
 
-    _run(pipeline.build)
+    _run(pipeline.build, anew=anew)
 
 
 @app.command()

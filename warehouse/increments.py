@@ -8,12 +8,14 @@ cannot be said everything is built anew; the note is dropped when a build begins
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from warehouse import stores
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -27,11 +29,24 @@ dbt adds its models as it goes (dbt_project/macros/increments.sql).
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Raw:
+    """A raw table now, beside what was noted of it. `first_new` is the earliest known_at of the rows since then."""
+
+    name: str
+    rows: int
+    digest: str
+    rows_then: int
+    is_as_then: bool
+    first_new: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Increment:
-    """What a build has to do: all there is (`since` is None) and why, or what became known since."""
+    """What a build has to do: all there is (`since` is None), or what became known since; and `raw` as it is now."""
 
     since: datetime | None
     reason: str
+    raw: tuple[_Raw, ...] = field(repr=False)
 
     def __str__(self) -> str:
         """Say it in a few words."""
@@ -40,60 +55,58 @@ class Increment:
         return f"what became known since {self.since:%Y-%m-%d %H:%M} UTC: {self.reason}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Raw:
-    """A raw table now, beside what was noted of it. `first_new` is the earliest known_at of the rows since then."""
-
-    name: str
-    rows: int
-    digest: str
-    rows_then: int
-    digest_then: str
-    first_new: datetime | None
-
-
 def begin(connection: duckdb.DuckDBPyConnection, *, logic: str, now: datetime, anew: bool = False) -> Increment:
     """Return what the build that now begins has to do, and forget what the last one was made of."""
-    found = Increment(since=None, reason="as asked") if anew else _find(connection, logic, now)
+    there = connection.execute(
+        "select 1 from duckdb_tables() where schema_name || '.' || table_name = ?", [NOTE]
+    ).fetchone()
+    noted = {row[0]: row[1:] for row in connection.execute(f"select * from {NOTE}").fetchall()} if there else {}
+    raw = tuple(_compare(connection, name, *noted.get(name, (0, None))[:2]) for name in _names(connection))
+    since, reason = (None, "as asked") if anew else _decide(noted, raw, logic, now)
+    if since is not None:
+        _tell(connection, raw)
     connection.execute(f"drop table if exists {NOTE}")
-    return found
+    return Increment(since=since, reason=reason, raw=raw)
 
 
-def complete(connection: duckdb.DuckDBPyConnection, *, logic: str, now: datetime) -> None:
+def complete(connection: duckdb.DuckDBPyConnection, increment: Increment, *, logic: str, now: datetime) -> None:
     """Note what the tables are made of, once they are built."""
     connection.execute(
         f"create or replace table {NOTE} "
         "(name varchar, row_count bigint, digest varchar, logic varchar, built_as_of timestamptz)"
     )
-    for name in _names(connection):
-        connection.execute(
-            f"insert into {NOTE} select $name, count(*), {_digest(connection, name)}, $logic, $now "
-            f'from raw."{name}" as held',
-            {"name": name, "logic": logic, "now": now},
-        )
+    connection.executemany(
+        f"insert into {NOTE} values (?, ?, ?, ?, ?)",
+        [(each.name, each.rows, each.digest, logic, now) for each in increment.raw],
+    )
 
 
-def _find(connection: duckdb.DuckDBPyConnection, logic: str, now: datetime) -> Increment:
-    there = connection.execute(
-        "select 1 from duckdb_tables() where schema_name || '.' || table_name = ?", [NOTE]
-    ).fetchone()
-    noted = {row[0]: row[1:] for row in connection.execute(f"select * from {NOTE}").fetchall()} if there else {}
+def _decide(
+    noted: Mapping[str, tuple[int, str, str, datetime]], raw: Sequence[_Raw], logic: str, now: datetime
+) -> tuple[datetime | None, str]:
+    """Return since when, if the last build may be kept, and why or why not."""
     if not noted:
-        return Increment(since=None, reason="no build before it ended well")
+        return None, "no build before it ended well"
     [(logic_then, built_as_of)] = {row[2:] for row in noted.values()}
     if logic_then != logic:
-        return Increment(since=None, reason="the models, what they call, or what runs them have changed")
+        return None, "the models, what they call, or what runs them have changed"
     if built_as_of > now:
-        return Increment(since=None, reason=f"the last build was as of {built_as_of:%Y-%m-%d %H:%M}, which is later")
-    raw = [_compare(connection, name, *noted.get(name, (0, ""))[:2]) for name in _names(connection)]
+        return None, f"the last build was as of {built_as_of:%Y-%m-%d %H:%M}, which is later"
     for each in raw:
-        if each.digest != each.digest_then:
-            return Increment(since=None, reason=f"rows of raw.{each.name} that were there are not")
+        if not each.is_as_then:
+            return None, f"rows of raw.{each.name} that were there are not"
     if gone := sorted(noted.keys() - {each.name for each in raw}):
-        return Increment(since=None, reason=f"raw.{gone[0]} is gone")
+        return None, f"raw.{gone[0]} is gone"
     new = [each for each in raw if each.rows > each.rows_then]
+    # What was frozen at a cut-off since the last build stands in no table yet.
+    since = min([built_as_of, *(each.first_new for each in new if each.first_new is not None)])
+    return since, f"{sum(each.rows - each.rows_then for each in new):,} rows of {len(new)} tables are new"
+
+
+def _tell(connection: duckdb.DuckDBPyConnection, raw: Sequence[_Raw]) -> None:
+    """Write down which raw tables have new rows, and what these are about."""
     connection.execute(f"create or replace table {NEWS} (node varchar, first_period date)")
-    rows_then = {each.name: each.rows_then for each in new}
+    rows_then = {each.name: each.rows_then for each in raw if each.rows > each.rows_then}
     for source, table in stores.tables_of(internal=False):
         name = stores.identifier(source, table)
         if name in rows_then:
@@ -102,11 +115,6 @@ def _find(connection: duckdb.DuckDBPyConnection, logic: str, now: datetime) -> I
                 f'from raw."{name}" where rowid >= $then',
                 {"node": f"source.drypowder.{source.code}.{table.name}", "then": rows_then[name]},
             )
-    # What was frozen at a cut-off since the last build stands in no table yet.
-    since = min([built_as_of, *(each.first_new for each in new if each.first_new is not None)])
-    return Increment(
-        since=since, reason=f"{sum(each.rows - each.rows_then for each in new):,} rows of {len(new)} tables are new"
-    )
 
 
 def _names(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -114,27 +122,21 @@ def _names(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in found]
 
 
-def _digest(connection: duckdb.DuckDBPyConnection, name: str, which: str = "true") -> str:
-    """SQL of a digest of a raw table's columns and of some of its rows, whatever their order."""
-    columns = stores.columns_in(connection, "raw", name)
-    told = ", ".join(f'"{c}"' for c in ("known_at", "ingested_at", "pit_quality", "_is_deleted", "_row_hash"))
-    shape = str(columns).replace("'", "")
-    return f"md5('{shape}' || coalesce(sum(hash({told})) filter ({which}), 0))"
-
-
-def _compare(connection: duckdb.DuckDBPyConnection, name: str, rows_then: int, digest_then: str) -> _Raw:
-    """Look at a raw table, whose rows are only ever added to: those of then are the first."""
-    row = connection.execute(
-        f"select count(*), {_digest(connection, name, 'rowid < $then')}, min(known_at) filter (rowid >= $then) "
-        f'from raw."{name}" as held',
+def _compare(connection: duckdb.DuckDBPyConnection, name: str, rows_then: int, digest_then: str | None) -> _Raw:
+    """Look once at a raw table, whose rows are only ever added to: those of then are the first."""
+    row = "hash(known_at, ingested_at, pit_quality, _is_deleted, _row_hash)"
+    rows, total, total_then, first_new = connection.execute(
+        f"select count(*), coalesce(sum({row}), 0), coalesce(sum({row}) filter (rowid < $then), 0), "
+        f'min(known_at) filter (rowid >= $then) from raw."{name}"',
         {"then": rows_then},
-    ).fetchone()
-    rows, digest, first_new = row or (0, "", None)
+    ).fetchone() or (0, 0, 0, None)
+    shape = stores.columns_in(connection, "raw", name)
+    digest, as_then = (sha256(repr((shape, each)).encode()).hexdigest() for each in (total, total_then))
     return _Raw(
         name=name,
         rows=rows,
         digest=digest,
         rows_then=rows_then,
-        digest_then=digest_then or digest,
+        is_as_then=digest_then in {None, as_then},
         first_new=first_new,
     )

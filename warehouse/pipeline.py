@@ -761,6 +761,7 @@ class Built:
     """What dbt did."""
 
     models: int
+    unchanged: int
     tests: int
     warnings: int
     seconds: float
@@ -772,7 +773,11 @@ class Built:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        return f"dbt: {self.models} models, {self.tests} tests, {self.warnings} warning(s) ({self.seconds:.1f} s)"
+        unchanged = f" ({self.unchanged} unchanged)" if self.unchanged else ""
+        return (
+            f"dbt: {self.models} models{unchanged}, {self.tests} tests, {self.warnings} warning(s) "
+            f"({self.seconds:.1f} s)"
+        )
 
 
 def build(settings: Settings | None = None, progress: Progress | None = None, *, anew: bool = False) -> Built:
@@ -785,7 +790,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
         NothingNew: nothing has ever been loaded.
     """
     from warehouse import increments, stores
-    from warehouse.transformation import run_dbt
+    from warehouse.transformation import UNCHANGED, run_dbt
 
     started = time.monotonic()
     settings = settings_of_home(settings)
@@ -810,11 +815,12 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
             progress=progress,
         )
         with stores.open_warehouse(settings) as connection:
-            increments.complete(connection, logic=logic, now=now)
+            increments.complete(connection, increment, logic=logic, now=now)
         _note(settings, BUILT, content)
     tests = sum(r.node.startswith(("test.", "unit_test.")) for r in results)
     return Built(
         models=len(results) - tests,
+        unchanged=sum(r.message.startswith(UNCHANGED) for r in results),
         tests=tests,
         warnings=sum(r.status == "warn" for r in results),
         seconds=time.monotonic() - started,

@@ -30,6 +30,8 @@ Progress = Callable[[str], None]
 
 
 RESULTS = "node_results.json"
+UNCHANGED = "UNCHANGED"
+"""What macro `leave_as_it_is` says of a table that had nothing to do."""
 GROWING = ("--exclude", "config.materialized:view", "--no-write-json")
 
 

@@ -47,11 +47,23 @@
 {%- endmacro -%}
 
 {#- The first day, by a column, of what began or ended since; none where nothing did. -#}
-{%- macro first_changed(relation, column) -%}
+{%- macro first_changed(relation, column, ended="known_until") -%}
 {%- if is_incremental() -%}
   {%- set found = run_query(
       "select min(" ~ column ~ ")::varchar from " ~ relation ~ " where known_at >= timestamptz '" ~ since()
-      ~ "' or known_until >= timestamptz '" ~ since() ~ "'"
+      ~ "' or " ~ ended ~ " >= timestamptz '" ~ since() ~ "'"
+  ) -%}
+  {{ return(found.rows[0][0]) }}
+{%- endif -%}
+{%- endmacro -%}
+
+{#- The first day, by a column, of what the table holds of what became known since: it is replaced, so it has to come
+    again. -#}
+{%- macro first_replaced(column, where="true") -%}
+{%- if is_incremental() -%}
+  {%- set found = run_query(
+      "select min(" ~ column ~ ")::varchar from " ~ this ~ " where known_at >= timestamptz '" ~ since() ~ "' and "
+      ~ where
   ) -%}
   {{ return(found.rows[0][0]) }}
 {%- endif -%}

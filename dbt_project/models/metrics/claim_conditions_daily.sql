@@ -15,6 +15,7 @@ declared as (
 states as (
 
     select * from {{ ref('int_claims__states') }}
+    where true {{ and_known_since('date_day', days_before=1840) }}
 
 ),
 

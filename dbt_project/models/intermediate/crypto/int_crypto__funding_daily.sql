@@ -1,5 +1,7 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['asset', 'funding_date']) }}
 {#- A settlement pays for the hours before it, eight where the source does not say, so that at midnight belongs to the day
     that ends. A day is told once it is over. -#}
+{%- set firsts = [first_landed(['binance.funding_rates']), first_replaced('funding_date')] -%}
 with settlements as (
 
     select
@@ -13,7 +15,14 @@ with settlements as (
         known_at,
         known_until
     from {{ ref('stg_binance__funding_rates') }}
-    where not is_deleted and symbol like '%USDT'
+    where not is_deleted and symbol like '%USDT' {{ and_about('settled_at', firsts, 1) }}
+
+),
+
+whole_days as (
+
+    select * from settlements
+    where true {{ and_about('funding_date', firsts, 1) }}
 
 ),
 
@@ -30,7 +39,7 @@ steps as (
         pit_rank,
         origin_rank,
         source_url
-    from settlements
+    from whole_days
     {%- if instant == 'known_until' %}
     where known_until is not null
     {%- else %}

@@ -1,4 +1,6 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['asset', 'liquidation_date']) }}
 {#- A day is told once it is over; what becomes known of it later adds to it. -#}
+{%- set firsts = [first_landed(['deribit.liquidations', 'okx.liquidations']), first_replaced('liquidation_date')] -%}
 with contract_sizes as (  -- coins in one contract, as the venue lists them
 
     select
@@ -27,7 +29,7 @@ events as (
         known_at,
         known_until
     from {{ ref('stg_deribit__liquidations') }}
-    where not is_deleted
+    where not is_deleted {{ and_about(utc_date('traded_at'), firsts) }}
     union all
     select
         coalesce(contract_sizes.asset, left(liquidations.instrument_name, 3)) as asset,
@@ -46,7 +48,7 @@ events as (
         liquidations.known_until
     from {{ ref('stg_okx__liquidations') }} as liquidations
     left join contract_sizes on liquidations.instrument_name = contract_sizes.instrument_name
-    where not liquidations.is_deleted
+    where not liquidations.is_deleted {{ and_about(utc_date('liquidations.liquidated_at'), firsts) }}
 
 ),
 

@@ -1,4 +1,6 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['asset', 'open_interest_date']) }}
 {#- What stood open at the end of a UTC day: the last five minutes that the day's file has, if of its last ten. -#}
+{%- set firsts = [first_landed(['binance.futures_metrics']), first_replaced('open_interest_date')] -%}
 with labels as (
 
     select
@@ -18,7 +20,7 @@ with labels as (
     from {{ ref('stg_binance__futures_metrics') }}
     where
         not is_deleted
-        and symbol like '%USDT'
+        and symbol like '%USDT' {{ and_about('labelled_at', firsts) }} {{ and_about('file_date', firsts) }}
         and labelled_at >= {{ start_of_utc_day(add_days('file_date', 1)) }} - interval '10' minute
 
 ),

@@ -1,4 +1,5 @@
 {{ config(meta={'known_since': 'known_at'}, unique_key=['metric_id', 'entity_type', 'entity_id', 'grain', 'period_end', 'parameter_set']) }}
+{%- set firsts = [first_changed(ref('fct_crypto_prices_daily'), 'price_date')] -%}
 with prices as (
 
     select
@@ -16,6 +17,7 @@ with prices as (
         known_until,
         coalesce(known_until, timestamptz '9999-12-31 00:00:00+00') as known_before  -- an OR would forbid a hash join
     from {{ ref('fct_crypto_prices_daily') }}
+    where true {{ and_about('price_date', firsts, 31) }}
 
 ),
 

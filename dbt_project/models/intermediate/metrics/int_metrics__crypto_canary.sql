@@ -18,6 +18,7 @@
     first_changed(ref('int_crypto__liquidations_daily'), 'liquidation_date'),
     first_changed(ref('int_crypto__open_interest_daily'), 'open_interest_date'),
     first_changed(ref('int_crypto__funding_daily'), 'funding_date'),
+    first_replaced('period_end'),
 ] -%}
 with liquidations as (
 

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['metric_id', 'entity_type', 'entity_id', 'grain', 'period_end', 'parameter_set']) }}
 with auctions as (
 
     select
@@ -18,6 +19,20 @@ demand as (
 
 ),
 
+changed_auctions as (
+
+    select * from auctions
+    {{ where_changed(ref('fct_auctions'), ['cusip', 'issue_date'], ['known_at', 'known_until']) }}
+
+),
+
+changed_demand as (
+
+    select * from demand
+    {{ where_changed(ref('fct_auction_demand'), ['cusip', 'issue_date'], ['known_at', 'known_until']) }}
+
+),
+
 measures as (
 
     select
@@ -33,7 +48,7 @@ measures as (
         source_url,
         known_at,
         known_until
-    from auctions
+    from changed_auctions
     where bid_to_cover_ratio is not null
     {%- for metric, buyer in {'dealer_share': 'dealer', 'direct_share': 'direct', 'indirect_share': 'indirect'}.items() %}
     union all
@@ -50,7 +65,7 @@ measures as (
         source_url,
         known_at,
         known_until
-    from auctions
+    from changed_auctions
     where {{ buyer }}_share_ratio is not null
     {%- endfor %}
     {%- for metric, column in {'allotted_at_high': 'allotted_at_high_pct', 'tail_median_bp': 'tail_median_bp'}.items() %}
@@ -68,7 +83,7 @@ measures as (
         source_url,
         known_at,
         known_until
-    from auctions
+    from changed_auctions
     where has_results and {{ column }} is not null
     {%- endfor %}
     union all
@@ -85,7 +100,7 @@ measures as (
         source_url,
         known_at,
         known_until
-    from demand
+    from changed_demand
     where security_kind = 'nominal_coupon'
     union all
     select
@@ -105,7 +120,7 @@ measures as (
         source_url,
         known_at,
         known_until
-    from demand
+    from changed_demand
     union all
     select
         'auction_demand_score' as metric_id,
@@ -120,7 +135,7 @@ measures as (
         source_url,
         known_at,
         known_until
-    from demand
+    from changed_demand
 
 ),
 
@@ -134,6 +149,7 @@ fridays as (  -- with the cut-off of that day; one that is still to come has non
     where
         {{ add_days("date_trunc('week', days.date_day)::date", 4) }} = days.date_day
         and {{ cutoff('days.date_day') }} <= {{ run_instant() }}
+        {{ and_known_since('days.date_day') }}
 
 ),
 

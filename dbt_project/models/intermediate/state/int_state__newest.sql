@@ -1,10 +1,39 @@
 -- The newest observation of each series, and since when it is: first the newest version of every period, then the newest
 -- period. A version of an older period that becomes known later changes nothing here.
-with versions as (
+{{ config(meta={'known_since': 'newest_since'}) }}
+with every_version as (
 
     select * from {{ ref('fct_observations') }}
 
 ),
+
+{% if is_incremental() -%}
+reached as (
+
+    select
+        series_id,
+        max(period_end) as period_end
+    from {{ this }}
+    where not (true {{ and_known_since('newest_since') }})
+    group by series_id
+
+),
+
+versions as (
+
+    select every_version.*
+    from every_version
+    left join reached on every_version.series_id = reached.series_id
+    where reached.period_end is null or every_version.period_end >= reached.period_end
+
+),
+{%- else -%}
+versions as (
+
+    select * from every_version
+
+),
+{%- endif %}
 
 events as (
 
@@ -53,3 +82,4 @@ newest as (
 )
 
 select * from newest
+where true {{ and_known_since('newest_since') }}

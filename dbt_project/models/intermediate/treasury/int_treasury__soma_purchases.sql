@@ -1,6 +1,7 @@
 {{ config(meta={'known_since': 'known_at'}, unique_key=['as_of_date']) }}
 {%- set firsts = [
     first_landed(['nyfed.soma_holdings']), first_changed(ref('fct_auctions'), 'issue_date'),
+    first_replaced('as_of_date'),
 ] -%}
 with holdings as (
 

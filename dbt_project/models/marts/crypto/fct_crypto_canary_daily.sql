@@ -16,11 +16,16 @@
     'stablecoin_supply': 'stablecoin_supply_usd_bn',
     'stablecoin_growth_28d': 'stablecoin_growth_28d_ratio',
 } -%}
+{%- set parts = [ref('int_metrics__crypto'), ref('int_metrics__crypto_canary')] -%}
+{%- set firsts = [] -%}
+{%- for part in parts %}{% do firsts.append(first_changed(part, 'period_end', 'withdrawn_at')) %}{% endfor -%}
 with computed as (
 
-    select * from {{ ref('int_metrics__crypto') }}
-    union all
-    select * from {{ ref('int_metrics__crypto_canary') }}
+    {% for part in parts -%}
+    select * from {{ part }}
+    where true {{ and_about('period_end', firsts) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 

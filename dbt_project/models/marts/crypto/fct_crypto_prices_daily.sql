@@ -1,25 +1,30 @@
 {{ config(meta={'known_since': 'known_at'}, unique_key=['asset', 'price_date']) }}
+{%- set firsts = [
+    first_landed(['binance.spot_klines', 'coinbase.candles', 'defillama.coin_prices']), first_replaced('price_date'),
+] -%}
 with bars as (
 
     select * from {{ ref('stg_binance__spot_klines') }}
     where
         not is_deleted
         and bar_interval = '1d'
-        and symbol in ('BTCUSDT', 'ETHUSDT', 'BTCUSD', 'ETHUSD')
+        and symbol in ('BTCUSDT', 'ETHUSDT', 'BTCUSD', 'ETHUSD') {{ and_about('opened_at', firsts) }}
 
 ),
 
 candles as (
 
     select * from {{ ref('stg_coinbase__candles') }}
-    where not is_deleted and bar_interval = '1d' and symbol in ('BTC-USD', 'ETH-USD')
+    where
+        not is_deleted and bar_interval = '1d' and symbol in ('BTC-USD', 'ETH-USD') {{ and_about('opened_at', firsts) }}
 
 ),
 
 closes as (
 
     select * from {{ ref('stg_defillama__coin_prices') }}
-    where not is_deleted and coin_id in ('coingecko:bitcoin', 'coingecko:ethereum')
+    where
+        not is_deleted and coin_id in ('coingecko:bitcoin', 'coingecko:ethereum') {{ and_about('close_date', firsts) }}
 
 ),
 

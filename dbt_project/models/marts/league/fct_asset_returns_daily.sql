@@ -1,8 +1,21 @@
+{{ config(meta={'known_since': 'known_at'}, unique_key=['asset_id', 'return_date']) }}
 {#- A level's return is over the last day before it, as far back as its market may pause: crypto never does. -#}
 {%- set maturities = [('treasury_2y', 'yield_2y', 2), ('treasury_5y', 'yield_5y', 5), ('treasury_10y', 'yield_10y', 10),
     ('treasury_30y', 'yield_30y', 30)] -%}
 {%- set factors = [('factor_market', 'mkt_rf_pct'), ('factor_smb', 'smb_pct'), ('factor_hml', 'hml_pct'),
     ('factor_rmw', 'rmw_pct'), ('factor_cma', 'cma_pct')] -%}
+{%- set levels_from = [
+    first_replaced('return_date', "return_kind <> 'factor'"),
+    first_changed(ref('fct_crypto_prices_daily'), 'price_date'),
+    first_landed(['worldbank.commodity_prices']),
+    first_changed(
+        "(select * from " ~ ref('fct_observations') ~ " where series_id like 'yield_%')", 'period_end'
+    ),
+] -%}
+{%- set factors_from = [
+    first_landed(['kenfrench.factors', 'kenfrench.momentum']),
+    first_replaced('return_date', "return_kind = 'factor'"),
+] -%}
 with bonds as (
 
     {% for asset, series, years in maturities -%}
@@ -75,6 +88,7 @@ known_levels as (
         *,
         coalesce(known_until, timestamptz '9999-12-31 00:00:00+00') as known_before  -- an OR would forbid a hash join
     from levels
+    where true {{ and_about('return_date', levels_from, 32) }}
 
 ),
 
@@ -130,6 +144,7 @@ moments as (
             reached.asset_id = days.asset_id
             and reached.return_date = days.return_date
     where reached.days_apart = 0 or days.first_known_at < reached.changed_at
+    {{ of_what_changed(['days.asset_id', 'days.return_date'], 'reached.changed_at') }}
 
 ),
 
@@ -230,7 +245,7 @@ factor_versions as (
         known_at,
         known_until
     from {{ ref('stg_kenfrench__factors') }}
-    where not is_deleted and {{ column }} is not null
+    where not is_deleted and {{ column }} is not null {{ and_about('trading_date', factors_from) }}
     union all
     {% endfor -%}
     select
@@ -243,7 +258,7 @@ factor_versions as (
         known_at,
         known_until
     from {{ ref('stg_kenfrench__momentum') }}
-    where not is_deleted and momentum_pct is not null
+    where not is_deleted and momentum_pct is not null {{ and_about('trading_date', factors_from) }}
 
 ),
 

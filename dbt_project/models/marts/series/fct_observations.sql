@@ -46,7 +46,11 @@ with stated as (
         _source_url as source_url,
         _source_sha256 as source_sha256
     from {{ relation }}
-    where not is_deleted {{ and_about(period_end, [first_landed([source_table])]) }}
+    where
+        not is_deleted
+        {{ and_about(period_end, [
+            first_landed([source_table]), first_replaced('period_end', "source_table = '" ~ source_table ~ "'"),
+        ]) }}
     union all
     {% endfor -%}
     select * from {{ ref('int_series__overnight_repo') }}
