@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 MOST_ROWS = 24
 """Rows shown of one input; the count of the rest is said."""
 
+GROUP = "ai_core"
+"""An entity that is of the system, and yet made of its members alone."""
+_MEMBERS = "select ticker from marts.dim_company where contains(universes, 'ai_hyperscalers')"
+
 MOST_MEMBERS = 6
 """Securities or other members shown of an input that has none of the figure's own entity."""
 
@@ -361,7 +365,7 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
         ), near as (
             select * from known
             where entity_id = $entity
-                or ($entity = 'ai_core' and entity_type = 'company' and entity_id in ({_MEMBERS}))
+                or ($entity = '{GROUP}' and entity_type = 'company' and entity_id in ({_MEMBERS}))
                 or not exists (from known where entity_id = $entity) and entity_type = 'system'
         )
         select * from near
@@ -373,7 +377,9 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
         """,
         given,
     )
-    return found or _rows(
+    if found or of["entity_id"] == GROUP:  # others are no part of the group
+        return found
+    return _rows(
         connection,
         f"""
         select {_COLUMNS} from metrics.metric_observations
@@ -446,8 +452,10 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
     where = [lineage.where, "known_at <= $known_at"]
     if lineage.is_versioned:
         where.append("(known_until is null or known_until > $known_at)")
-    if lineage.entity and of["entity_type"] != "system":
-        where.append(f"({lineage.entity} = $entity_id or $entity_id = 'ai_core' and {lineage.entity} in ({_MEMBERS}))")
+    if lineage.entity and of["entity_id"] == GROUP:
+        where.append(f"{lineage.entity} in ({_MEMBERS})")
+    elif lineage.entity and of["entity_type"] != "system":
+        where.append(f"{lineage.entity} = $entity_id")
     within = f"{lineage.period} between $period_start and $period_end"
     newest = f"{lineage.period} = (select max({lineage.period}) from known where {lineage.period} <= $period_end)"
     given = {**of, "metric": of["metric_id"], "period_start": of["period_start"] or of["period_end"]}
@@ -480,10 +488,6 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
     if hidden:
         nodes.append(_missing(f"table:{name}", f"{hidden:,} more row(s)"))
     return nodes or [_missing(f"table:{name}")]
-
-
-_MEMBERS = "select ticker from marts.dim_company where contains(universes, 'ai_hyperscalers')"
-"""Members of the group ai_core."""
 
 
 def _filings(connection: duckdb.DuckDBPyConnection, ticker: str, last: date, known_at: datetime) -> str | None:

@@ -111,8 +111,16 @@ def test_a_state_reads_the_newest_that_was_known(connection):
 def test_a_group_is_its_members(connection):
     node = provenance.explain(connection, "capex_to_ocf", "ai_core", "2024-12-31", depth=1)
     assert named(node, "capex_ttm")
-    companies = {each.entity for each in provenance.explain(connection, "capex_ttm", "ai_core", "2024-12-31").walk()}
-    assert companies >= {"AMZN", "GOOGL", "META", "MSFT"}
+    members = {"AMZN", "GOOGL", "META", "MSFT", "ORCL"}
+    group = provenance.explain(connection, "capex_ttm", "ai_core", "2024-12-31")
+    assert {each.entity for each in group.walk()} <= members | {"ai_core"}
+    assert {each.entity for each in group.walk()} >= {"AMZN", "GOOGL", "META", "MSFT"}
+    (funding,) = [
+        each
+        for each in provenance.explain(connection, "csi", "US", "2026-05-22", depth=3).inputs
+        if each.name == "external_funding"
+    ]
+    assert {each.entity for each in funding.walk()} == members | {"ai_core"}
 
 
 def test_a_log_kept_by_hand_is_its_page(connection):
