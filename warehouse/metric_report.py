@@ -16,14 +16,10 @@ if TYPE_CHECKING:
     from warehouse.provenance import Declared, Node
 
 
-_USUAL = {("coverage", 1.0), ("parameter_set", "default")}
-"""What is said of a figure only where it differs."""
-
-
 def print_provenance(node: Node, console: Console) -> None:
     """Print a figure as a tree of what it was made of, then the documents that it rests on."""
     tree = Tree(_figure(node))
-    _grow(tree, node)
+    _grow(tree, node, node.details.get("parameter_set", "default"))
     _print_whole(tree, console)
     documents = list(node.documents())
     if documents:
@@ -42,13 +38,14 @@ def _print_whole(shown: Tree | Grid, console: Console) -> None:
     Console(width=max(needed, console.width), file=console.file).print(shown)
 
 
-def _grow(tree: Tree, node: Node) -> None:
+def _grow(tree: Tree, node: Node, parameter_set: str) -> None:
     for each in node.inputs:
-        _grow(tree.add(_figure(each)), each)
+        _grow(tree.add(_figure(each, parameter_set)), each, parameter_set)
 
 
-def _figure(node: Node) -> Text:
-    """Say a figure, or a row, in a line."""
+def _figure(node: Node, parameter_set: str = "default") -> Text:
+    """Say a figure, or a row, in a line: of which parameter set it is only where that is not the one asked about."""
+    usual = {("coverage", 1.0), ("parameter_set", parameter_set)}
     line = Text(node.name, style="bold")
     if node.entity:
         line.append(f" {node.entity}", style="not bold")
@@ -61,7 +58,7 @@ def _figure(node: Node) -> Text:
         line.append(f" ({node.null_reason})", style="yellow not bold")
     if node.known_at:
         line.append(f"  known {node.known_at.astimezone(UTC):%Y-%m-%d %H:%M}Z", style="dim not bold")
-    shown = ", ".join(f"{k} {v}" for k, v in node.details.items() if v is not None and (k, v) not in _USUAL)
+    shown = ", ".join(f"{k} {v}" for k, v in node.details.items() if v is not None and (k, v) not in usual)
     if shown:
         line.append(f"  {shown}", style="dim not bold")
     return line

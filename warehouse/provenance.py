@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from warehouse.errors import QueryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     import duckdb
 
@@ -42,8 +42,9 @@ class Lineage:
     url: str = "source_url"
     is_versioned: bool = True
     """Whether its rows have known_until; the rest are states of a day, and never change."""
-    has_filings: bool = False
-    """Whether its rows are made of a company's filings, which are then named."""
+    is_statement: bool = False
+    """Whether its rows are a company's statement: made of filings, which are then named, with a column for each line
+    that a metric's formula names."""
 
 
 _THIRTEENF = ("filer_name", "value_usd_bn", "active_flow_usd_bn", "new_count", "exit_count", "null_reason")
@@ -57,14 +58,14 @@ MARTS = {
     "marts.fct_ai_funding_quarterly": Lineage(
         entity="ticker",
         period="period_end",
-        shown=("capex_ttm_usd_bn", "external_funding_ttm_usd_bn", "funding_gap_ttm_usd_bn", "missing_lines_ttm"),
-        has_filings=True,
+        shown=("missing_lines_ttm",),
+        is_statement=True,
     ),
     "marts.fct_ai_funding_calendar_quarterly": Lineage(
         entity="ticker",
         period="quarter_end",
-        shown=("capex_usd_bn", "alignment_error_days", "null_reason"),
-        has_filings=True,
+        shown=("alignment_error_days", "null_reason"),
+        is_statement=True,
     ),
     "marts.fct_auctions": Lineage(
         entity="cusip", period="auction_date", shown=("cusip", "security_term", "issue_date", "total_accepted_usd")
@@ -222,9 +223,30 @@ def explain(
     return _explained(connection, declared, found, depth, frozenset())
 
 
-def _declarations(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
-    rows = connection.execute("select metric_id, inputs from metrics.dim_metric").fetchall()
-    return {name: tuple(i.strip() for i in (inputs or "").split(",") if i.strip()) for name, inputs in rows}
+class _Declaration(NamedTuple):
+    """What of a metric's declaration leads further."""
+
+    formula: str
+    inputs: tuple[str, ...]
+
+
+def _declarations(connection: duckdb.DuckDBPyConnection) -> dict[str, _Declaration]:
+    rows = connection.execute("select metric_id, formula, inputs from metrics.dim_metric").fetchall()
+    return {
+        name: _Declaration(formula, tuple(i.strip() for i in (inputs or "").split(",") if i.strip()))
+        for name, formula, inputs in rows
+    }
+
+
+def _under(connection: duckdb.DuckDBPyConnection, parameter_set: str, line: str) -> str:
+    """Return the line that a parameter set reads where a formula names `line`: capex may include leases."""
+    kind, _, period = line.partition("_")
+    if kind != "capex" or period not in {"q", "ttm"} or parameter_set == "default":
+        return line
+    found = connection.execute(
+        "select include_finance_leases = 1 from metrics.parameter_sets where parameter_set = ?", [parameter_set]
+    ).fetchone()
+    return f"capex_with_leases_{period}" if found and found[0] else line
 
 
 _COLUMNS = (
@@ -300,7 +322,7 @@ def _day(period: str) -> date:
 
 def _explained(
     connection: duckdb.DuckDBPyConnection,
-    declared: dict[str, tuple[str, ...]],
+    declared: dict[str, _Declaration],
     found: dict[str, Any],
     depth: int,
     above: frozenset[str],
@@ -308,13 +330,15 @@ def _explained(
     name = found["metric_id"]
     inputs: list[Node] = []
     if depth > 0 and name not in above:
-        for each in declared.get(name, ()):
+        for each in declared[name].inputs:
             kind, _, reference = each.rpartition(":")
             if kind == "series":
                 inputs += _series(connection, reference, found)
             elif kind == "table":
-                inputs += _mart(connection, reference, found)
+                inputs += _mart(connection, reference, found, declared[name].formula)
             else:
+                under = _under(connection, found["parameter_set"], reference)
+                reference = under if under in declared else reference
                 inputs += [
                     _explained(connection, declared, row, depth - 1, above | {name})
                     for row in _input_metric(connection, reference, found)
@@ -432,7 +456,7 @@ def _series(connection: duckdb.DuckDBPyConnection, series: str, of: dict[str, An
     ]
 
 
-def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any]) -> list[Node]:
+def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any], formula: str) -> list[Node]:
     table = table.rpartition(".")[2]
     name = STANDS_FOR.get(table, f"marts.{table}")
     lineage = MARTS.get(name)
@@ -467,10 +491,11 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
             order by {lineage.period} desc limit {MOST_ROWS}
         """
         rows = rows or _rows(connection, sql, {k: v for k, v in given.items() if re.search(rf"\${k}\b", sql)})
+    lines = _lines(connection, formula, of["parameter_set"], rows[0]) if lineage.is_statement and rows else []
     nodes = []
     for row in rows:
-        details = {column: row[column] for column in lineage.shown}
-        if lineage.has_filings:
+        details = {column: row[column] for column in (*lines, *lineage.shown)}
+        if lineage.is_statement:
             details["filings"] = _filings(connection, row["ticker"], row[lineage.period], of["known_at"])
         nodes.append(
             Node(
@@ -488,6 +513,15 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
     if hidden:
         nodes.append(_missing(f"table:{name}", f"{hidden:,} more row(s)"))
     return nodes or [_missing(f"table:{name}")]
+
+
+def _lines(
+    connection: duckdb.DuckDBPyConnection, formula: str, parameter_set: str, columns: Container[str]
+) -> list[str]:
+    """Return the columns of a statement that hold the lines of a formula; that of a quarter has no suffix."""
+    named = dict.fromkeys(re.findall(r"[a-z_]+", formula))
+    lines = [f"{_under(connection, parameter_set, line).removesuffix('_q')}_usd_bn" for line in named]
+    return [line for line in lines if line in columns]
 
 
 def _filings(connection: duckdb.DuckDBPyConnection, ticker: str, last: date, known_at: datetime) -> str | None:

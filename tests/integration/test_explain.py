@@ -184,7 +184,20 @@ def test_a_scenario_is_explained_with_its_own_inputs(connection):
     plain = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", depth=1)
     leases = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="with_leases", depth=1)
     assert leases.value > plain.value
+    assert [each.name for each in plain.inputs if each.unit] == ["capex_ttm", "ocf_ttm"]
+    assert [each.name for each in leases.inputs if each.unit] == ["capex_with_leases_ttm", "ocf_ttm"]
+    for figure, capex in ((plain, "capex_ttm_usd_bn"), (leases, "capex_with_leases_ttm_usd_bn")):
+        lines = named(figure, "table:marts.fct_ai_funding_quarterly")[0].details
+        assert figure.inputs[0].value == pytest.approx(lines[capex])
+        assert figure.value == pytest.approx(
+            lines[capex] + lines["buybacks_ttm_usd_bn"] + lines["dividends_ttm_usd_bn"] - lines["ocf_ttm_usd_bn"]
+        )
+        assert "funding_gap_ttm_usd_bn" not in lines  # the default's
     assert leases.details["parameter_set"] == "with_leases"
+    deeper = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="with_leases", depth=2)
+    (capex,) = named(deeper, "capex_with_leases_ttm")
+    lines = named(capex, "table:marts.fct_ai_funding_quarterly")[0].details
+    assert capex.value == pytest.approx(lines["capex_ttm_usd_bn"] + lines["finlease_principal_ttm_usd_bn"])
     filings = named(leases, "table:marts.fct_ai_funding_quarterly")[0].details["filings"]
     assert all(ACCESSION.fullmatch(each) for each in filings.split())
     with pytest.raises(QueryFailed, match="a parameter set of .*default"):
@@ -208,6 +221,15 @@ def test_a_tree_of_another_day_in_a_terminal(built):
     then = cli(built, "explain", "capex_ttm", "MSFT", "--as-of", "2025-08-01", "--depth", "1")
     assert now.stdout.startswith("capex_ttm MSFT 2026-06-30 = 115.948 usd_bn")
     assert then.stdout.startswith("capex_ttm MSFT 2025-06-30 = 64.551 usd_bn")
+
+
+def test_an_input_of_another_parameter_set_is_marked(built):
+    asked = ("explain", "funding_gap", "MSFT", "2025-12-31", "--depth", "1")
+    shown = cli(built, *asked, "--parameters", "with_leases").stdout.splitlines()
+    of_set = {line.split()[1]: line.partition("parameter_set ")[2] for line in shown[1:] if " MSFT " in line}
+    assert shown[0].endswith("parameter_set with_leases")
+    assert (of_set["capex_with_leases_ttm"], of_set["ocf_ttm"]) == ("default", "default")
+    assert "parameter_set" not in cli(built, *asked).stdout
 
 
 def test_a_wrong_question_in_a_terminal_is_an_error_and_no_traceback(built):

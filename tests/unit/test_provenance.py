@@ -23,6 +23,7 @@ def connection():
             create table metrics.dim_metric as from (values
                 ('cash', null), ('share', 'cash'), ('mood', 'cash'), ('capex_ttm', 'table:fct_company_cash_flows_quarterly')
             ) as t(metric_id, inputs);
+            alter table metrics.dim_metric add column formula varchar default 'as published';
             create table marts.dim_company as from (values
                 ('MSFT', 'ai_hyperscalers'), ('META', 'ai_wide, ai_hyperscalers'), ('MU', 'memory')
             ) as t(ticker, universes);
