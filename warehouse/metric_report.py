@@ -53,7 +53,7 @@ def _figure(node: Node, parameter_set: str = "default") -> Text:
         line.append(f" {node.period_end}", style="not bold")
     if node.unit:
         said = f" = {node.value:,.6g} {node.unit}" if node.value is not None else " = NULL"
-        line.append(said, style="cyan not bold")
+        line.append(said + (f" since {node.since}" if node.since else ""), style="cyan not bold")
     if node.null_reason:
         line.append(f" ({node.null_reason})", style="yellow not bold")
     if node.known_at:

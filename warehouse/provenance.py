@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from warehouse.errors import QueryFailed
+from warehouse.clock import parse_instant
+from warehouse.errors import ConfigurationError, QueryFailed
+from warehouse.estimators.frames import CUTOFF_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -166,6 +168,8 @@ class Node:
     unit: str | None
     known_at: datetime | None
     null_reason: str | None = None
+    since: date | None = None
+    """The earlier day from which on it is NULL for the same reason, where one row says it of all days since."""
     details: dict[str, Any] = field(default_factory=dict)
     sources: tuple[Document, ...] = ()
     inputs: tuple[Node, ...] = ()
@@ -204,7 +208,8 @@ def explain(
     """Return an observation with the metrics, series, rows and documents it was made of.
 
     `period` is the last day of the period (2025-12-31) or 'latest', the newest with a value, else the newest at all.
-    `as_of` is what `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York.
+    `as_of` is what `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York; after
+    the release's clock nothing is known, and without one the clock is meant.
     `grain` may be left out where only one answers.
 
     Raises:
@@ -219,22 +224,24 @@ def explain(
             expected=f"one of {', '.join(sorted(near or declared))}",
             remedy="`drypowder metrics list` shows them all.",
         )
-    found = _observation(connection, metric, entity, period, as_of, grain, parameter_set)
+    kind = declared[metric].kind
+    found = _observation(connection, kind, metric, entity, period, as_of, grain, parameter_set)
     return _explained(connection, declared, found, depth, frozenset())
 
 
 class _Declaration(NamedTuple):
     """What of a metric's declaration leads further."""
 
+    kind: str
     formula: str
     inputs: tuple[str, ...]
 
 
 def _declarations(connection: duckdb.DuckDBPyConnection) -> dict[str, _Declaration]:
-    rows = connection.execute("select metric_id, formula, inputs from metrics.dim_metric").fetchall()
+    rows = connection.execute("select metric_id, kind, formula, inputs from metrics.dim_metric").fetchall()
     return {
-        name: _Declaration(formula, tuple(i.strip() for i in (inputs or "").split(",") if i.strip()))
-        for name, formula, inputs in rows
+        name: _Declaration(kind, formula, tuple(i.strip() for i in (inputs or "").split(",") if i.strip()))
+        for name, kind, formula, inputs in rows
     }
 
 
@@ -255,8 +262,55 @@ _COLUMNS = (
 )
 
 
+def _instant(connection: duckdb.DuckDBPyConnection, as_of: str | None) -> datetime:
+    """Return the release's clock, or the earlier instant that is asked about: later ones are not known yet."""
+    given: date | datetime | None = None
+    if as_of is not None:
+        try:
+            given = date.fromisoformat(as_of)
+        except ValueError:
+            given = _time(as_of)
+    row = connection.execute(
+        "select coalesce(max(known_at), now()) as clock, "
+        "case when $given is null then clock else least(clock, metrics.instant_of($given)) end from metrics.latest",
+        {"given": given},
+    ).fetchone()
+    instant: datetime = row[1]  # type: ignore[index]
+    return instant
+
+
+def _time(as_of: str) -> datetime:
+    try:
+        return parse_instant(as_of)
+    except ConfigurationError:
+        raise QueryFailed(
+            "--as-of is no instant",
+            expected="a day such as 2026-02-04, which means its end in New York, or a time with its offset such as "
+            "2026-02-04T22:00Z",
+            got=repr(as_of),
+            remedy="A time without an offset could mean any instant: write Z after one in UTC.",
+        ) from None
+
+
+_STATE_DAYS = {"day": range(5), "week": (4,)}
+"""Weekdays that have a state, by its grain: from Monday to Friday, or Fridays."""
+
+
+def _held(row: dict[str, Any], kind: str, until: date, known_at: datetime) -> dict[str, Any]:
+    """Return a state as of the last of its days up to `until`: its unchanged NULL is stored once, when it began."""
+    days = _STATE_DAYS.get(row["grain"], ()) if kind == "state" and row["value"] is None else ()
+    for day in (until - timedelta(days=back) for back in range(8) if days):
+        cutoff = datetime.combine(day, time(CUTOFF_HOUR), tzinfo=UTC)
+        if day.weekday() in days and cutoff <= known_at and day > row["period_end"]:
+            later = day - row["period_end"]
+            start = row["period_start"] and row["period_start"] + later
+            return {**row, "period_start": start, "period_end": day, "known_at": cutoff, "since": row["period_end"]}
+    return row
+
+
 def _observation(
     connection: duckdb.DuckDBPyConnection,
+    kind: str,
     metric: str,
     entity: str,
     period: str,
@@ -264,51 +318,69 @@ def _observation(
     grain: str | None,
     parameter_set: str,
 ) -> dict[str, Any]:
-    table = "metrics.as_of(?, parameters := ?)" if as_of else "metrics.metric_observations"
-    given: list[Any] = [as_of, parameter_set] if as_of else []
-    where = "metric_id = ? and entity_id = ?"
-    given += [metric, entity]
-    if not as_of:
-        where += " and parameter_set = ? and known_until is null"
-        given.append(parameter_set)
-    if period != "latest":
-        where += " and period_end = ?::date"
-        given.append(_day(period))
-    if grain:
-        where += " and grain = ?"
-        given.append(grain)
-    grains = [
-        row[0] for row in connection.execute(f"select distinct grain from {table} where {where}", given).fetchall()
-    ]
-    if len(grains) > 1:  # a month and a quarter that end on one day are two figures
-        raise QueryFailed(
-            f"There are several {metric} of {entity} for {period}",
-            expected=f"a grain, one of {', '.join(sorted(grains))}",
-            remedy="Say which with --grain.",
-        )
+    instant = _instant(connection, as_of)
+    day = None if period == "latest" else _day(period)
+    given = {"instant": instant, "parameter_set": parameter_set, "metric": metric, "entity": entity, "grain": grain}
     rows = _rows(
         connection,
-        f"select {_COLUMNS} from {table} where {where} order by value is null, period_end desc limit 1",
-        given,
+        f"""
+        select {_COLUMNS} from metrics.as_of($instant, parameters := $parameter_set)
+        where metric_id = $metric and entity_id = $entity and ($grain is null or grain = $grain)
+            and ($day::date is null or period_end <= $day)
+        qualify row_number() over (
+            partition by grain order by $day::date is null and value is null, period_end desc) = 1
+        order by grain
+        """,
+        {**given, "day": day},
     )
+    rows = [_held(row, kind, day or instant.astimezone(UTC).date(), instant) for row in rows]
+    rows = [row for row in rows if day in {None, row["period_end"]}]
+    if len(rows) > 1:  # a month and a quarter that end on one day are two figures
+        raise QueryFailed(
+            f"There are several {metric} of {entity} for {period}",
+            expected=f"a grain, one of {', '.join(row['grain'] for row in rows)}",
+            remedy="Say which with --grain.",
+        )
     if rows:
         return rows[0]
     what = f"There is no {metric} of {entity} for {period}" + (f" by {grain}" if grain else "")
-    what += f" as of {as_of}" if as_of else ""
-    there = connection.execute(
-        "select list(distinct entity_id order by entity_id)[:12], min(period_end)::varchar, max(period_end)::varchar, "
-        "list(distinct parameter_set), list(distinct grain order by grain) from metrics.metric_observations "
-        "where metric_id = ?",
-        [metric],
-    ).fetchone()
-    entities, first, last, sets, grains = there or ([], None, None, [], [])
     raise QueryFailed(
-        what,
-        expected=f"an entity such as {', '.join(entities or [])}, a period that ends between {first} and {last}, "
-        f"a parameter set of {', '.join(sets or [])}, a grain of {', '.join(grains or [])}",
+        what + (f" as of {as_of}" if as_of else ""),
+        expected=_there(connection, kind, given),
         got=", ".join([entity, period, parameter_set, *([grain] if grain else [])]),
-        remedy="Give the last day of the period, or 'latest'.",
+        remedy="Give the last day of the period, or 'latest'"
+        + ("; a state is of a day from Monday to Friday, or by week of a Friday." if kind == "state" else "."),
     )
+
+
+def _there(connection: duckdb.DuckDBPyConnection, kind: str, asked: dict[str, Any]) -> str:
+    """Return what there is of a metric: of the first thing asked for that it does not have, else its periods."""
+    clock = _instant(connection, None)
+    rows = _rows(
+        connection,
+        """
+        select entity_id as entity, parameter_set, grain, min(period_end) as first, max(period_end) as last,
+            max_by(value is null, period_end) as is_null, min(known_at) as known_at
+        from metrics.metric_observations where metric_id = ? and known_at <= ?
+        group by all order by all
+        """,
+        [asked["metric"], clock],
+    )
+    for name, said in (
+        ("entity", "an entity such as"),
+        ("parameter_set", "a parameter set of"),
+        ("grain", "a grain of"),
+    ):
+        fitting = [row for row in rows if asked[name] in {None, row[name]}]
+        if not fitting:
+            return f"{said} {', '.join(list(dict.fromkeys(row[name] for row in rows))[:12])}"
+        rows = fitting
+    periods = []
+    for row in rows:
+        is_held = kind == "state" and row["is_null"] and row["grain"] in _STATE_DAYS
+        last = clock.astimezone(UTC).date() if is_held else row["last"]
+        periods.append(f"between {row['first']} and {last} ({row['grain']}, known from {row['known_at']:%Y-%m-%d} on)")
+    return "a period that ends " + ", or ".join(periods)
 
 
 def _day(period: str) -> date:
@@ -340,7 +412,13 @@ def _explained(
                 under = _under(connection, found["parameter_set"], reference)
                 reference = under if under in declared else reference
                 inputs += [
-                    _explained(connection, declared, row, depth - 1, above | {name})
+                    _explained(
+                        connection,
+                        declared,
+                        _held(row, declared[reference].kind, found["period_end"], found["known_at"]),
+                        depth - 1,
+                        above | {name},
+                    )
                     for row in _input_metric(connection, reference, found)
                 ] or [_missing(reference)]
     return Node(
@@ -351,6 +429,7 @@ def _explained(
         unit=found["unit"],
         known_at=found["known_at"],
         null_reason=found["null_reason"],
+        since=found.get("since"),
         details={k: found[k] for k in ("grain", "coverage", "pit_quality", "parameter_set")},
         sources=_documents(connection, found["source_url"], found["origin"]),
         inputs=tuple(inputs),

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+import shlex
 
 import pytest
 import zstandard
@@ -164,12 +165,32 @@ def test_every_table_that_a_metric_reads_is_followed():
         (("capex_ttm", "MSFTX", "latest"), "MSFT"),
         (("capex_ttm", "MSFT", "1999-12-31"), "a period that ends between 20"),
         (("capex_ttm", "MSFT", "Q4"), "2025-12-31"),
+        (("excess_reserves", "US", "2026-05-23"), "from Monday to Friday"),
     ],
 )
 def test_a_wrong_question_says_what_there_is(connection, asked, answer):
     with pytest.raises(QueryFailed) as refused:
         provenance.explain(connection, *asked)
     assert answer in str(refused.value)
+
+
+def test_a_state_that_was_never_filled_is_explained_by_day(connection):
+    node = provenance.explain(connection, "excess_reserves", "US", "2026-05-22")
+    assert (str(node.period_end), str(node.since)) == ("2026-05-22", "1980-01-01")
+    assert node.null_reason == "missing_input: bank_reserves, bank_assets"
+    (floor,) = named(node, "reserve_floor")
+    assert (str(floor.period_end), str(floor.since)) == ("2026-05-22", "1980-01-01")
+
+
+def test_the_newest_is_what_metrics_latest_has(connection):
+    node = provenance.explain(connection, "capex_ttm", "ai_core", "latest")
+    (newest,) = connection.execute("""
+        select max(period_end) from metrics.latest where metric_id = 'capex_ttm' and entity_id = 'ai_core'
+    """).fetchone()
+    assert node.period_end == newest
+    assert connection.execute("""
+        select max(period_end) > ? from metrics.metric_observations where metric_id = 'capex_ttm' and entity_id = 'ai_core'
+    """, [newest]).fetchone() == (True,)  # known after the clock  # fmt: skip
 
 
 def test_a_period_of_several_grains_wants_one_named(connection):
@@ -238,6 +259,22 @@ def test_a_wrong_question_in_a_terminal_is_an_error_and_no_traceback(built):
     assert "capex_ttm" in shown.stderr
     assert "Traceback" not in shown.stderr
     assert cli(built, "metrics", "explain", "nonsense").returncode != 0
+    shown = cli(built, "explain", "capex_ttm", "MSFT", "--as-of", "2026-02-04 12:00")
+    assert shown.returncode != 0
+    assert "2026-02-04T22:00Z" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_every_command_of_the_page_answers(built):
+    page = (PROJECT_ROOT / "docs" / "metrics.md").read_text()
+    typed = "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ").splitlines()
+    commands = [shlex.split(line, comments=True) for line in typed]
+    assert len(commands) > 5
+    for command in commands:
+        assert command[0] == "drypowder"
+        done = cli(built, *command[1:])
+        assert (done.returncode, done.stderr) == (0, ""), shlex.join(command)
+        assert done.stdout.strip(), shlex.join(command)
 
 
 def test_metrics_are_listed_and_defined(built, connection):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
+
 import duckdb
 import pytest
+from rich.console import Console
 
 from warehouse.errors import QueryFailed
+from warehouse.metric_report import print_provenance
 from warehouse.provenance import explain
 from warehouse.release import _macros
 from warehouse.settings import Settings
@@ -24,6 +29,8 @@ def connection():
                 ('cash', null), ('share', 'cash'), ('mood', 'cash'), ('capex_ttm', 'table:fct_company_cash_flows_quarterly')
             ) as t(metric_id, inputs);
             alter table metrics.dim_metric add column formula varchar default 'as published';
+            alter table metrics.dim_metric add column kind varchar default 'reported';
+            update metrics.dim_metric set kind = 'state' where metric_id = 'mood';
             create table marts.dim_company as from (values
                 ('MSFT', 'ai_hyperscalers'), ('META', 'ai_wide, ai_hyperscalers'), ('MU', 'memory')
             ) as t(ticker, universes);
@@ -42,6 +49,10 @@ def connection():
             from marts.dim_company
         """)
         opened.execute(_macros(Settings()))
+        opened.execute("""
+            create view metrics.latest as
+            from metrics.as_of(timestamptz '2026-01-20 12:00:00+00')
+        """)
         for metric, grain, period_end, value in (
             ("cash", "week", "2025-12-31", 1.0), ("cash", "month", "2025-12-31", 2.0),
             ("cash", "calendar_quarter", "2025-12-31", 3.0), ("cash", "week", "2025-12-24", 4.0),
@@ -57,6 +68,10 @@ def connection():
             period_end="2025-12-31",
             value=8.0,
         )
+        observe(  # which tells the clock: nothing else became known so late
+            opened, metric_id="capex_ttm", entity_type="company", entity_id="MU", grain="fiscal_quarter",
+            period_end="2025-12-31", value=9.0, known_at="2026-01-20 12:00:00+00",
+        )  # fmt: skip
         yield opened
 
 
@@ -103,3 +118,79 @@ def test_an_input_is_of_the_figure_s_grain_or_of_that_which_fits(connection, met
 def test_a_group_is_made_of_its_members_alone(connection):
     rows = explain(connection, "capex_ttm", "ai_core", "latest").inputs
     assert sorted(row.entity for row in rows) == ["META", "MSFT"]
+
+
+def test_what_is_not_known_by_the_release_s_clock_is_not_shown(connection):
+    observe(
+        connection, metric_id="capex_ttm", entity_id="ai_core", grain="calendar_quarter", period_end="2026-03-31",
+        null_reason="missing_members: META", known_at="2026-04-01 00:00:00+00",
+    )  # fmt: skip
+    assert str(explain(connection, "capex_ttm", "ai_core", "latest").period_end) == "2025-12-31"
+    assert explain(connection, "capex_ttm", "ai_core", "latest", as_of="2027-01-01").value == 8
+    with pytest.raises(QueryFailed, match="between 2025-12-31 and 2025-12-31"):
+        explain(connection, "capex_ttm", "ai_core", "2026-03-31")
+
+
+@pytest.mark.parametrize("as_of", ["2026-01-02", "2026-01-02T00:00Z", "2026-01-02 01:00:00+01:00"])
+def test_as_of_is_a_day_in_new_york_or_an_instant(connection, as_of):
+    assert explain(connection, "mood", "US", "latest", as_of=as_of).value == 7
+
+
+@pytest.mark.parametrize("as_of", ["2026-01-03 12:00", "yesterday", "2026-13-45", ""])
+def test_another_as_of_is_refused_with_what_is_one(connection, as_of):
+    with pytest.raises(QueryFailed) as refused:
+        explain(connection, "mood", "US", "latest", as_of=as_of)
+    for said in ("--as-of", "its end in New York", "2026-02-04T22:00Z", repr(as_of)):
+        assert said in str(refused.value)
+
+
+def test_a_hint_is_of_the_entity_the_parameter_set_and_the_grain(connection):
+    observe(connection, metric_id="cash", grain="month", period_end="2020-01-31", value=1.0, parameter_set="low")
+    observe(connection, metric_id="cash", entity_id="JP", grain="month", period_end="2010-01-31", value=1.0)
+    with pytest.raises(QueryFailed, match=r"between 2025-12-31 and 2025-12-31 \(month"):
+        explain(connection, "cash", "US", "2026-06-30", grain="month")
+    with pytest.raises(QueryFailed, match=r"between 2025-12-24 and 2025-12-31 \(week"):
+        explain(connection, "cash", "US", "2026-06-30")
+    with pytest.raises(QueryFailed, match="a grain of month; got"):
+        explain(connection, "cash", "US", "latest", grain="week", parameter_set="low")
+    with pytest.raises(QueryFailed, match="a parameter set of default; got"):
+        explain(connection, "cash", "JP", "latest", parameter_set="low")
+    with pytest.raises(QueryFailed, match="an entity such as JP, US; got"):
+        explain(connection, "cash", "FR", "latest")
+
+
+def test_an_unchanged_null_is_the_state_of_every_later_day(connection):
+    observe(
+        connection, metric_id="mood", grain="day", period_start="2026-01-01", period_end="2026-01-01",
+        null_reason="missing_input: cash", known_at="2026-01-01 22:00:00+00",
+    )  # fmt: skip
+    node = explain(connection, "mood", "US", "2026-01-15")
+    assert (str(node.period_end), str(node.since)) == ("2026-01-15", "2026-01-01")
+    assert (node.value, node.null_reason) == (None, "missing_input: cash")
+    assert node.known_at == dt.datetime(2026, 1, 15, 22, tzinfo=dt.UTC)
+    assert [each.value for each in node.inputs] == [1]  # which was not known when the NULL began
+    assert explain(connection, "mood", "US", "2026-01-01").since is None
+    for period in ("2026-01-17", "2026-01-20", "2025-12-30"):  # Saturday; cut-off after the clock; before the first
+        with pytest.raises(QueryFailed, match="between 2025-12-31 and 2026-01-20 .*Monday to Friday"):
+            explain(connection, "mood", "US", period)
+    observe(
+        connection, metric_id="mood", grain="day", period_end="2026-01-16", value=9.0, known_at="2026-01-16 22:00:00+00"
+    )
+    with pytest.raises(QueryFailed, match="between 2025-12-31 and 2026-01-16"):  # a value is of its own day alone
+        explain(connection, "mood", "US", "2026-01-19")
+
+
+def test_an_input_s_unchanged_null_is_that_of_the_figure_s_day(connection):
+    connection.execute("update metrics.dim_metric set inputs = 'mood' where metric_id = 'share'")
+    observe(
+        connection, metric_id="mood", grain="week", period_end="2026-01-02", null_reason="stale",
+        known_at="2026-01-02 22:00:00+00",
+    )  # fmt: skip
+    observe(
+        connection, metric_id="share", grain="week", period_end="2026-01-18", value=1.0, known_at="2026-01-19 00:00:00Z"
+    )
+    (mood,) = explain(connection, "share", "US", "2026-01-18").inputs
+    assert (str(mood.period_end), str(mood.since)) == ("2026-01-16", "2026-01-02")  # the Friday
+    buffer = io.StringIO()
+    print_provenance(mood, Console(file=buffer, width=200))
+    assert "mood US 2026-01-16 = NULL since 2026-01-02 (stale)" in buffer.getvalue()
