@@ -75,8 +75,8 @@ def print_metrics(found: Sequence[Declared], console: Console) -> None:
             each.kind,
             each.claims,
             str(each.entities),
-            str(each.newest_period_end or ""),
-            each.null_reasons,
+            str(each.newest_period_end or "none"),
+            each.nulls_because,
         )
     _print_whole(grid, console)
 
@@ -95,11 +95,15 @@ def print_metric(found: Declared, others: Mapping[str, Declared], console: Conso
         (
             "Fresh",
             (
-                f"newest {found.newest_period_end}, known {found.newest_known_at}; "
-                f"expected {found.expected_lag_days} days after its period, stale after {found.freshness_sla_days}"
+                (
+                    f"newest {found.newest_period_end}, known {found.newest_known_at}; "
+                    if found.newest_period_end
+                    else "no value yet; "
+                )
+                + f"expected {found.expected_lag_days} days after its period, stale after {found.freshness_sla_days}"
             ),
         ),
-        ("Nulls", found.null_reasons or "none among the newest"),
+        ("Nulls", found.nulls_because or "none among the newest"),
     ):
         console.print(Text(f"  {name:8} ", style="bold").append(str(said), style="not bold"), soft_wrap=True)
     tree = Tree(found.metric_id)

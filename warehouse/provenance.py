@@ -343,6 +343,11 @@ def _observation(
         )
     if rows:
         return rows[0]
+    (about,) = declared_metrics(connection, metric)
+    if not about.has_rows:
+        raise QueryFailed(
+            f"{metric} has {about.nulls_because}", remedy="`drypowder status` says of every table when it is due."
+        )
     what = f"There is no {metric} of {entity} for {period}" + (f" by {grain}" if grain else "")
     raise QueryFailed(
         what + (f" as of {as_of}" if as_of else ""),
@@ -667,6 +672,17 @@ class Declared:
     newest_known_at: datetime | None
     null_reasons: str
     """Why there are nulls among the newest periods, most frequent first; empty where there are none."""
+    has_rows: bool
+    not_landed: tuple[str, ...]
+    """Of a metric without rows the inputs that have none either."""
+
+    @property
+    def nulls_because(self) -> str:
+        """Why there are nulls among the newest periods, or no rows at all; empty where there is neither."""
+        if self.has_rows:
+            return self.null_reasons
+        missing = ", ".join(self.not_landed)
+        return "no rows yet: " + (f"{missing} not landed" if missing else "what has landed does not suffice")
 
 
 def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None = None) -> list[Declared]:
@@ -682,8 +698,17 @@ def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None =
             select metric_id, entity_id, period_end, value, known_at, null_reason from metrics.latest
             qualify row_number() over (partition by metric_id, entity_id, value is null order by period_end desc) = 1
         ), reasons as (
-            select metric_id, regexp_replace(null_reason, ':.*', '') as reason, count(*) as n
-            from latest where value is null group by all
+            select
+                metric_id,
+                -- 'missing_input: capex' says why first; 'capex_ttm: missing_prior_year' names an input first.
+                split_part(null_reason, ': ', if(is_named, 2, 1)) as reason,
+                count(*) as n
+            from (
+                select *, split_part(null_reason, ': ', 1) in (select metric_id from metrics.dim_metric)
+                    or starts_with(null_reason, 'denominator: ') as is_named
+                from latest where value is null
+            )
+            group by all
         )
         select
             d.*,
@@ -692,6 +717,7 @@ def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None =
             (select max(period_end) from latest where metric_id = d.metric_id and value is not null)
                 as newest_period_end,
             (select max(known_at) from latest where metric_id = d.metric_id and value is not null) as newest_known_at,
+            exists (from latest where metric_id = d.metric_id) as has_rows,
             coalesce((select string_agg(reason, ', ' order by n desc, reason) from reasons
                 where metric_id = d.metric_id), '') as null_reasons
         from metrics.dim_metric as d
@@ -702,13 +728,49 @@ def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None =
     )
     if metric is not None and not rows:
         raise QueryFailed(f"There is no metric {metric!r}", remedy="`drypowder metrics list` shows them all.")
+    declared = _declarations(connection)
     names = set(Declared.__dataclass_fields__)
     return [
         Declared(
             **{
                 **{k: v for k, v in row.items() if k in names},
-                "inputs": tuple(i for i in re.split(r",\s*", row["inputs"] or "") if i),
+                "inputs": declared[row["metric_id"]].inputs,
+                "not_landed": () if row["has_rows"] else _not_landed(connection, declared, row["metric_id"]),
             }
         )
         for row in rows
     ]
+
+
+def _not_landed(
+    connection: duckdb.DuckDBPyConnection, declared: dict[str, _Declaration], metric: str
+) -> tuple[str, ...]:
+    """Return the series and tables without a row that a metric is made of, however deep."""
+    seen, empty, left = set(), [], [metric]
+    while left:
+        for each in declared[left.pop()].inputs:
+            kind, _, reference = each.rpartition(":")
+            if each in seen:
+                continue
+            seen.add(each)
+            if not kind:
+                left.append(reference)
+            elif not _has_rows(connection, kind, reference):
+                empty.append(each)
+    return tuple(empty)
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, kind: str, reference: str) -> bool:
+    if kind == "series":
+        found = connection.execute("select 1 from marts.fct_observations where series_id = ? limit 1", [reference])
+        return found.fetchone() is not None
+    table = reference.rpartition(".")[2]
+    staged = re.fullmatch(r"stg_([a-z]+)__(\w+)", table)
+    if staged:
+        landed = connection.execute(
+            "select last_changed_at is not null from ops.freshness where source = ? and table_name = ?", staged.groups()
+        ).fetchone()
+        return landed is None or bool(landed[0])
+    # A seed, or a log kept by hand, is in no release: it is not what lacks.
+    name = f"marts.{table}"
+    return name not in MARTS or connection.execute(f"select 1 from {name} limit 1").fetchone() is not None

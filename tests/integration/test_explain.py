@@ -165,6 +165,7 @@ def test_every_table_that_a_metric_reads_is_followed():
         (("capex_ttm", "MSFTX", "latest"), "MSFT"),
         (("capex_ttm", "MSFT", "1999-12-31"), "a period that ends between 20"),
         (("capex_ttm", "MSFT", "Q4"), "2025-12-31"),
+        (("srf_usd_bn", "US", "latest"), "srf_usd_bn has no rows yet: series:srf not landed"),
         (("excess_reserves", "US", "2026-05-23"), "from Monday to Friday"),
     ],
 )
@@ -288,8 +289,12 @@ def test_metrics_are_listed_and_defined(built, connection):
         "ratio; higher is tighter",
         "C1, C17",
         "table:fct_company_cash_flows_quarterly",
+        "Nulls    missing_prior_year_quarters, ",
     ):
         assert said in defined
+    empty = cli(built, "metrics", "explain", "srf_usd_bn").stdout
+    assert "Fresh    no value yet; expected" in empty
+    assert "Nulls    no rows yet: series:srf not landed\n" in empty
 
 
 def test_metricflow_answers_and_says_why_not(built):

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from warehouse.errors import QueryFailed
-from warehouse.metric_report import print_provenance
-from warehouse.provenance import explain
+from warehouse.metric_report import print_metric, print_metrics, print_provenance
+from warehouse.provenance import declared_metrics, explain
 from warehouse.release import _macros
 from warehouse.settings import Settings
 
@@ -30,10 +30,26 @@ def connection():
             ) as t(metric_id, inputs);
             alter table metrics.dim_metric add column formula varchar default 'as published';
             alter table metrics.dim_metric add column kind varchar default 'reported';
+            alter table metrics.dim_metric add column label varchar default 'Label';
+            alter table metrics.dim_metric add column description varchar default 'What it is.';
+            alter table metrics.dim_metric add column unit varchar default 'usd_bn';
+            alter table metrics.dim_metric add column polarity integer default 1;
+            alter table metrics.dim_metric add column additivity varchar default 'flow';
+            alter table metrics.dim_metric add column claims varchar default 'C1';
+            alter table metrics.dim_metric add column grains varchar default 'day';
+            alter table metrics.dim_metric add column metric_version integer default 1;
+            alter table metrics.dim_metric add column owner varchar default 'macro-data';
+            alter table metrics.dim_metric add column expected_lag_days integer default 1;
+            alter table metrics.dim_metric add column freshness_sla_days integer default 2;
+            alter table metrics.dim_metric add column caveats varchar default 'None.';
             update metrics.dim_metric set kind = 'state' where metric_id = 'mood';
             create table marts.dim_company as from (values
                 ('MSFT', 'ai_hyperscalers'), ('META', 'ai_wide, ai_hyperscalers'), ('MU', 'memory')
             ) as t(ticker, universes);
+            create table marts.fct_observations as from (values ('yield_10y')) as t(series_id);
+            create table ops.freshness as from (values
+                ('fed', 'h15', timestamptz '2026-01-01 00:00:00+00'), ('nyfed', 'repo', null)
+            ) as t(source, table_name, last_changed_at);
             create table ops.documents (url varchar, body_sha256 varchar, fetched_at timestamptz);
             create table metrics.metric_observations (
                 metric_id varchar, entity_type varchar default 'system', entity_id varchar default 'US', grain varchar,
@@ -194,3 +210,53 @@ def test_an_input_s_unchanged_null_is_that_of_the_figure_s_day(connection):
     buffer = io.StringIO()
     print_provenance(mood, Console(file=buffer, width=200))
     assert "mood US 2026-01-16 = NULL since 2026-01-02 (stale)" in buffer.getvalue()
+
+
+def test_nulls_are_counted_by_reason_and_not_by_the_input_that_has_it(connection):
+    for day, reason in enumerate(
+        ("cash: missing_prior_year", "denominator: missing_prior_year", "missing_input: cash", "stale"), start=1
+    ):
+        observe(
+            connection,
+            metric_id="share",
+            entity_id=f"C{day}",
+            grain="month",
+            period_end="2026-01-10",
+            null_reason=reason,
+        )
+    (share,) = declared_metrics(connection, "share")
+    assert share.nulls_because == "missing_prior_year, missing_input, stale"
+
+
+@pytest.fixture
+def without_rows(connection):
+    connection.execute("""
+        insert into metrics.dim_metric by name from (values
+            ('srf', 'series:srf, series:yield_10y'), ('repo', 'srf, table:staging.stg_nyfed__repo, table:stg_fed__h15'),
+            ('later', 'series:yield_10y, table:thesis_parameters')
+        ) as t(metric_id, inputs)
+    """)
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("srf", "no rows yet: series:srf not landed"),
+        ("repo", "no rows yet: table:staging.stg_nyfed__repo, series:srf not landed"),
+        ("later", "no rows yet: what has landed does not suffice"),
+    ],
+)
+def test_a_metric_without_rows_says_so_and_which_inputs_did_not_land(without_rows, metric, why):
+    with pytest.raises(QueryFailed, match=f"{metric} has {why}"):
+        explain(without_rows, metric, "US", "latest")
+    (found,) = declared_metrics(without_rows, metric)
+    for print_it in (
+        lambda console: print_metrics([found], console),
+        lambda console: print_metric(found, {metric: found}, console),
+    ):
+        buffer = io.StringIO()
+        print_it(Console(file=buffer, width=400))
+        assert why in buffer.getvalue()
+        assert "None," not in buffer.getvalue()
+        assert "none among the newest" not in buffer.getvalue()
