@@ -245,6 +245,20 @@ def test_a_tree_of_another_day_in_a_terminal(built):
     assert then.stdout.startswith("capex_ttm MSFT 2025-06-30 = 64.551 usd_bn")
 
 
+def test_every_figure_of_a_scenario_shows_the_lines_that_it_reads(connection):
+    asked = connection.execute("""
+        select metric_id, period_end::varchar from metrics.as_of(date '2026-09-11', parameters := 'with_leases')
+        where entity_id = 'MSFT' and value is not null
+        qualify row_number() over (partition by metric_id order by period_end desc) = 1
+    """).fetchall()
+    assert len(asked) > 8
+    for metric, period in asked:
+        node = provenance.explain(connection, metric, "MSFT", period, parameter_set="with_leases", depth=1)
+        read = {each.name for each in node.inputs} | {line for each in node.inputs for line in each.details}
+        assert any(each.startswith("capex_with_leases_") for each in read), metric
+        assert read.isdisjoint({"capex_ttm", "capex_ttm_usd_bn", "capex_usd_bn"}), metric
+
+
 def test_an_input_of_another_parameter_set_is_marked(built):
     asked = ("explain", "funding_gap", "MSFT", "2025-12-31", "--depth", "1")
     shown = cli(built, *asked, "--parameters", "with_leases").stdout.splitlines()
