@@ -16,14 +16,10 @@ if TYPE_CHECKING:
     from warehouse.provenance import Declared, Node
 
 
-_USUAL = {("coverage", 1.0), ("parameter_set", "default")}
-"""What is said of a figure only where it differs."""
-
-
 def print_provenance(node: Node, console: Console) -> None:
     """Print a figure as a tree of what it was made of, then the documents that it rests on."""
     tree = Tree(_figure(node))
-    _grow(tree, node)
+    _grow(tree, node, node.details.get("parameter_set", "default"))
     _print_whole(tree, console)
     documents = list(node.documents())
     if documents:
@@ -42,13 +38,14 @@ def _print_whole(shown: Tree | Grid, console: Console) -> None:
     Console(width=max(needed, console.width), file=console.file).print(shown)
 
 
-def _grow(tree: Tree, node: Node) -> None:
+def _grow(tree: Tree, node: Node, parameter_set: str) -> None:
     for each in node.inputs:
-        _grow(tree.add(_figure(each)), each)
+        _grow(tree.add(_figure(each, parameter_set)), each, parameter_set)
 
 
-def _figure(node: Node) -> Text:
-    """Say a figure, or a row, in a line."""
+def _figure(node: Node, parameter_set: str = "default") -> Text:
+    """Say a figure, or a row, in a line: of which parameter set it is only where that is not the one asked about."""
+    usual = {("coverage", 1.0), ("parameter_set", parameter_set)}
     line = Text(node.name, style="bold")
     if node.entity:
         line.append(f" {node.entity}", style="not bold")
@@ -56,12 +53,12 @@ def _figure(node: Node) -> Text:
         line.append(f" {node.period_end}", style="not bold")
     if node.unit:
         said = f" = {node.value:,.6g} {node.unit}" if node.value is not None else " = NULL"
-        line.append(said, style="cyan not bold")
+        line.append(said + (f" since {node.since}" if node.since else ""), style="cyan not bold")
     if node.null_reason:
         line.append(f" ({node.null_reason})", style="yellow not bold")
     if node.known_at:
         line.append(f"  known {node.known_at.astimezone(UTC):%Y-%m-%d %H:%M}Z", style="dim not bold")
-    shown = ", ".join(f"{k} {v}" for k, v in node.details.items() if v is not None and (k, v) not in _USUAL)
+    shown = ", ".join(f"{k} {v}" for k, v in node.details.items() if v is not None and (k, v) not in usual)
     if shown:
         line.append(f"  {shown}", style="dim not bold")
     return line
@@ -78,8 +75,8 @@ def print_metrics(found: Sequence[Declared], console: Console) -> None:
             each.kind,
             each.claims,
             str(each.entities),
-            str(each.newest_period_end or ""),
-            each.null_reasons,
+            str(each.newest_period_end or "none"),
+            each.nulls_because,
         )
     _print_whole(grid, console)
 
@@ -98,11 +95,15 @@ def print_metric(found: Declared, others: Mapping[str, Declared], console: Conso
         (
             "Fresh",
             (
-                f"newest {found.newest_period_end}, known {found.newest_known_at}; "
-                f"expected {found.expected_lag_days} days after its period, stale after {found.freshness_sla_days}"
+                (
+                    f"newest {found.newest_period_end}, known {found.newest_known_at}; "
+                    if found.newest_period_end
+                    else "no value yet; "
+                )
+                + f"expected {found.expected_lag_days} days after its period, stale after {found.freshness_sla_days}"
             ),
         ),
-        ("Nulls", found.null_reasons or "none among the newest"),
+        ("Nulls", found.nulls_because or "none among the newest"),
     ):
         console.print(Text(f"  {name:8} ", style="bold").append(str(said), style="not bold"), soft_wrap=True)
     tree = Tree(found.metric_id)

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from warehouse.errors import QueryFailed
+from warehouse.clock import parse_instant
+from warehouse.errors import ConfigurationError, QueryFailed
+from warehouse.estimators.frames import CUTOFF_HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     import duckdb
 
 MOST_ROWS = 24
 """Rows shown of one input; the count of the rest is said."""
+
+GROUP = "ai_core"
+"""An entity that is of the system, and yet made of its members alone."""
+_MEMBERS = "select ticker from marts.dim_company where contains(universes, 'ai_hyperscalers')"
 
 MOST_MEMBERS = 6
 """Securities or other members shown of an input that has none of the figure's own entity."""
@@ -38,8 +44,9 @@ class Lineage:
     url: str = "source_url"
     is_versioned: bool = True
     """Whether its rows have known_until; the rest are states of a day, and never change."""
-    has_filings: bool = False
-    """Whether its rows are made of a company's filings, which are then named."""
+    is_statement: bool = False
+    """Whether its rows are a company's statement: made of filings, which are then named, with a column for each line
+    that a metric's formula names."""
 
 
 _THIRTEENF = ("filer_name", "value_usd_bn", "active_flow_usd_bn", "new_count", "exit_count", "null_reason")
@@ -53,14 +60,14 @@ MARTS = {
     "marts.fct_ai_funding_quarterly": Lineage(
         entity="ticker",
         period="period_end",
-        shown=("capex_ttm_usd_bn", "external_funding_ttm_usd_bn", "funding_gap_ttm_usd_bn", "missing_lines_ttm"),
-        has_filings=True,
+        shown=("missing_lines_ttm",),
+        is_statement=True,
     ),
     "marts.fct_ai_funding_calendar_quarterly": Lineage(
         entity="ticker",
         period="quarter_end",
-        shown=("capex_usd_bn", "alignment_error_days", "null_reason"),
-        has_filings=True,
+        shown=("alignment_error_days", "null_reason"),
+        is_statement=True,
     ),
     "marts.fct_auctions": Lineage(
         entity="cusip", period="auction_date", shown=("cusip", "security_term", "issue_date", "total_accepted_usd")
@@ -161,6 +168,8 @@ class Node:
     unit: str | None
     known_at: datetime | None
     null_reason: str | None = None
+    since: date | None = None
+    """The earlier day from which on it is NULL for the same reason, where one row says it of all days since."""
     details: dict[str, Any] = field(default_factory=dict)
     sources: tuple[Document, ...] = ()
     inputs: tuple[Node, ...] = ()
@@ -199,7 +208,8 @@ def explain(
     """Return an observation with the metrics, series, rows and documents it was made of.
 
     `period` is the last day of the period (2025-12-31) or 'latest', the newest with a value, else the newest at all.
-    `as_of` is what `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York.
+    `as_of` is what `metrics.as_of` takes: an instant with an offset, or a day, which means its end in New York; after
+    the release's clock nothing is known, and without one the clock is meant.
     `grain` may be left out where only one answers.
 
     Raises:
@@ -214,13 +224,36 @@ def explain(
             expected=f"one of {', '.join(sorted(near or declared))}",
             remedy="`drypowder metrics list` shows them all.",
         )
-    found = _observation(connection, metric, entity, period, as_of, grain, parameter_set)
+    kind = declared[metric].kind
+    found = _observation(connection, kind, metric, entity, period, as_of, grain, parameter_set)
     return _explained(connection, declared, found, depth, frozenset())
 
 
-def _declarations(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
-    rows = connection.execute("select metric_id, inputs from metrics.dim_metric").fetchall()
-    return {name: tuple(i.strip() for i in (inputs or "").split(",") if i.strip()) for name, inputs in rows}
+class _Declaration(NamedTuple):
+    """What of a metric's declaration leads further."""
+
+    kind: str
+    formula: str
+    inputs: tuple[str, ...]
+
+
+def _declarations(connection: duckdb.DuckDBPyConnection) -> dict[str, _Declaration]:
+    rows = connection.execute("select metric_id, kind, formula, inputs from metrics.dim_metric").fetchall()
+    return {
+        name: _Declaration(kind, formula, tuple(i.strip() for i in (inputs or "").split(",") if i.strip()))
+        for name, kind, formula, inputs in rows
+    }
+
+
+def _under(connection: duckdb.DuckDBPyConnection, parameter_set: str, line: str) -> str:
+    """Return the line that a parameter set reads where a formula names `line`: capex may include leases."""
+    kind, _, period = line.partition("_")
+    if kind != "capex" or period not in {"q", "ttm"} or parameter_set == "default":
+        return line
+    found = connection.execute(
+        "select include_finance_leases = 1 from metrics.parameter_sets where parameter_set = ?", [parameter_set]
+    ).fetchone()
+    return f"capex_with_leases_{period}" if found and found[0] else line
 
 
 _COLUMNS = (
@@ -229,8 +262,55 @@ _COLUMNS = (
 )
 
 
+def _instant(connection: duckdb.DuckDBPyConnection, as_of: str | None) -> datetime:
+    """Return the release's clock, or the earlier instant that is asked about: later ones are not known yet."""
+    given: date | datetime | None = None
+    if as_of is not None:
+        try:
+            given = date.fromisoformat(as_of)
+        except ValueError:
+            given = _time(as_of)
+    row = connection.execute(
+        "select coalesce(max(known_at), now()) as clock, "
+        "case when $given is null then clock else least(clock, metrics.instant_of($given)) end from metrics.latest",
+        {"given": given},
+    ).fetchone()
+    instant: datetime = row[1]  # type: ignore[index]
+    return instant
+
+
+def _time(as_of: str) -> datetime:
+    try:
+        return parse_instant(as_of)
+    except ConfigurationError:
+        raise QueryFailed(
+            "--as-of is no instant",
+            expected="a day such as 2026-02-04, which means its end in New York, or a time with its offset such as "
+            "2026-02-04T22:00Z",
+            got=repr(as_of),
+            remedy="A time without an offset could mean any instant: write Z after one in UTC.",
+        ) from None
+
+
+_STATE_DAYS = {"day": range(5), "week": (4,)}
+"""Weekdays that have a state, by its grain: from Monday to Friday, or Fridays."""
+
+
+def _held(row: dict[str, Any], kind: str, until: date, known_at: datetime) -> dict[str, Any]:
+    """Return a state as of the last of its days up to `until`: its unchanged NULL is stored once, when it began."""
+    days = _STATE_DAYS.get(row["grain"], ()) if kind == "state" and row["value"] is None else ()
+    for day in (until - timedelta(days=back) for back in range(8) if days):
+        cutoff = datetime.combine(day, time(CUTOFF_HOUR), tzinfo=UTC)
+        if day.weekday() in days and cutoff <= known_at and day > row["period_end"]:
+            later = day - row["period_end"]
+            start = row["period_start"] and row["period_start"] + later
+            return {**row, "period_start": start, "period_end": day, "known_at": cutoff, "since": row["period_end"]}
+    return row
+
+
 def _observation(
     connection: duckdb.DuckDBPyConnection,
+    kind: str,
     metric: str,
     entity: str,
     period: str,
@@ -238,51 +318,74 @@ def _observation(
     grain: str | None,
     parameter_set: str,
 ) -> dict[str, Any]:
-    table = "metrics.as_of(?, parameters := ?)" if as_of else "metrics.metric_observations"
-    given: list[Any] = [as_of, parameter_set] if as_of else []
-    where = "metric_id = ? and entity_id = ?"
-    given += [metric, entity]
-    if not as_of:
-        where += " and parameter_set = ? and known_until is null"
-        given.append(parameter_set)
-    if period != "latest":
-        where += " and period_end = ?::date"
-        given.append(_day(period))
-    if grain:
-        where += " and grain = ?"
-        given.append(grain)
-    grains = [
-        row[0] for row in connection.execute(f"select distinct grain from {table} where {where}", given).fetchall()
-    ]
-    if len(grains) > 1:  # a month and a quarter that end on one day are two figures
-        raise QueryFailed(
-            f"There are several {metric} of {entity} for {period}",
-            expected=f"a grain, one of {', '.join(sorted(grains))}",
-            remedy="Say which with --grain.",
-        )
+    instant = _instant(connection, as_of)
+    day = None if period == "latest" else _day(period)
+    given = {"instant": instant, "parameter_set": parameter_set, "metric": metric, "entity": entity, "grain": grain}
     rows = _rows(
         connection,
-        f"select {_COLUMNS} from {table} where {where} order by value is null, period_end desc limit 1",
-        given,
+        f"""
+        select {_COLUMNS} from metrics.as_of($instant, parameters := $parameter_set)
+        where metric_id = $metric and entity_id = $entity and ($grain is null or grain = $grain)
+            and ($day::date is null or period_end <= $day)
+        qualify row_number() over (
+            partition by grain order by $day::date is null and value is null, period_end desc) = 1
+        order by grain
+        """,
+        {**given, "day": day},
     )
+    rows = [_held(row, kind, day or instant.astimezone(UTC).date(), instant) for row in rows]
+    rows = [row for row in rows if day in {None, row["period_end"]}]
+    if len(rows) > 1:  # a month and a quarter that end on one day are two figures
+        raise QueryFailed(
+            f"There are several {metric} of {entity} for {period}",
+            expected=f"a grain, one of {', '.join(row['grain'] for row in rows)}",
+            remedy="Say which with --grain.",
+        )
     if rows:
         return rows[0]
+    (about,) = declared_metrics(connection, metric)
+    if not about.has_rows:
+        raise QueryFailed(
+            f"{metric} has {about.nulls_because}", remedy="`drypowder status` says of every table when it is due."
+        )
     what = f"There is no {metric} of {entity} for {period}" + (f" by {grain}" if grain else "")
-    what += f" as of {as_of}" if as_of else ""
-    there = connection.execute(
-        "select list(distinct entity_id order by entity_id)[:12], min(period_end)::varchar, max(period_end)::varchar, "
-        "list(distinct parameter_set), list(distinct grain order by grain) from metrics.metric_observations "
-        "where metric_id = ?",
-        [metric],
-    ).fetchone()
-    entities, first, last, sets, grains = there or ([], None, None, [], [])
     raise QueryFailed(
-        what,
-        expected=f"an entity such as {', '.join(entities or [])}, a period that ends between {first} and {last}, "
-        f"a parameter set of {', '.join(sets or [])}, a grain of {', '.join(grains or [])}",
+        what + (f" as of {as_of}" if as_of else ""),
+        expected=_there(connection, kind, given),
         got=", ".join([entity, period, parameter_set, *([grain] if grain else [])]),
-        remedy="Give the last day of the period, or 'latest'.",
+        remedy="Give the last day of the period, or 'latest'"
+        + ("; a state is of a day from Monday to Friday, or by week of a Friday." if kind == "state" else "."),
     )
+
+
+def _there(connection: duckdb.DuckDBPyConnection, kind: str, asked: dict[str, Any]) -> str:
+    """Return what there is of a metric: of the first thing asked for that it does not have, else its periods."""
+    clock = _instant(connection, None)
+    rows = _rows(
+        connection,
+        """
+        select entity_id as entity, parameter_set, grain, min(period_end) as first, max(period_end) as last,
+            max_by(value is null, period_end) as is_null, min(known_at) as known_at
+        from metrics.metric_observations where metric_id = ? and known_at <= ?
+        group by all order by all
+        """,
+        [asked["metric"], clock],
+    )
+    for name, said in (
+        ("entity", "an entity such as"),
+        ("parameter_set", "a parameter set of"),
+        ("grain", "a grain of"),
+    ):
+        fitting = [row for row in rows if asked[name] in {None, row[name]}]
+        if not fitting:
+            return f"{said} {', '.join(list(dict.fromkeys(row[name] for row in rows))[:12])}"
+        rows = fitting
+    periods = []
+    for row in rows:
+        is_held = kind == "state" and row["is_null"] and row["grain"] in _STATE_DAYS
+        last = clock.astimezone(UTC).date() if is_held else row["last"]
+        periods.append(f"between {row['first']} and {last} ({row['grain']}, known from {row['known_at']:%Y-%m-%d} on)")
+    return "a period that ends " + ", or ".join(periods)
 
 
 def _day(period: str) -> date:
@@ -296,7 +399,7 @@ def _day(period: str) -> date:
 
 def _explained(
     connection: duckdb.DuckDBPyConnection,
-    declared: dict[str, tuple[str, ...]],
+    declared: dict[str, _Declaration],
     found: dict[str, Any],
     depth: int,
     above: frozenset[str],
@@ -304,15 +407,23 @@ def _explained(
     name = found["metric_id"]
     inputs: list[Node] = []
     if depth > 0 and name not in above:
-        for each in declared.get(name, ()):
+        for each in declared[name].inputs:
             kind, _, reference = each.rpartition(":")
             if kind == "series":
                 inputs += _series(connection, reference, found)
             elif kind == "table":
-                inputs += _mart(connection, reference, found)
+                inputs += _mart(connection, reference, found, declared[name].formula)
             else:
+                under = _under(connection, found["parameter_set"], reference)
+                reference = under if under in declared else reference
                 inputs += [
-                    _explained(connection, declared, row, depth - 1, above | {name})
+                    _explained(
+                        connection,
+                        declared,
+                        _held(row, declared[reference].kind, found["period_end"], found["known_at"]),
+                        depth - 1,
+                        above | {name},
+                    )
                     for row in _input_metric(connection, reference, found)
                 ] or [_missing(reference)]
     return Node(
@@ -323,6 +434,7 @@ def _explained(
         unit=found["unit"],
         known_at=found["known_at"],
         null_reason=found["null_reason"],
+        since=found.get("since"),
         details={k: found[k] for k in ("grain", "coverage", "pit_quality", "parameter_set")},
         sources=_documents(connection, found["source_url"], found["origin"]),
         inputs=tuple(inputs),
@@ -361,7 +473,7 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
         ), near as (
             select * from known
             where entity_id = $entity
-                or ($entity = 'ai_core' and entity_type = 'company' and entity_id in ({_MEMBERS}))
+                or ($entity = '{GROUP}' and entity_type = 'company' and entity_id in ({_MEMBERS}))
                 or not exists (from known where entity_id = $entity) and entity_type = 'system'
         )
         select * from near
@@ -373,7 +485,9 @@ def _input_metric(connection: duckdb.DuckDBPyConnection, metric: str, of: dict[s
         """,
         given,
     )
-    return found or _rows(
+    if found or of["entity_id"] == GROUP:  # others are no part of the group
+        return found
+    return _rows(
         connection,
         f"""
         select {_COLUMNS} from metrics.metric_observations
@@ -426,7 +540,7 @@ def _series(connection: duckdb.DuckDBPyConnection, series: str, of: dict[str, An
     ]
 
 
-def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any]) -> list[Node]:
+def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any], formula: str) -> list[Node]:
     table = table.rpartition(".")[2]
     name = STANDS_FOR.get(table, f"marts.{table}")
     lineage = MARTS.get(name)
@@ -446,8 +560,10 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
     where = [lineage.where, "known_at <= $known_at"]
     if lineage.is_versioned:
         where.append("(known_until is null or known_until > $known_at)")
-    if lineage.entity and of["entity_type"] != "system":
-        where.append(f"({lineage.entity} = $entity_id or $entity_id = 'ai_core' and {lineage.entity} in ({_MEMBERS}))")
+    if lineage.entity and of["entity_id"] == GROUP:
+        where.append(f"{lineage.entity} in ({_MEMBERS})")
+    elif lineage.entity and of["entity_type"] != "system":
+        where.append(f"{lineage.entity} = $entity_id")
     within = f"{lineage.period} between $period_start and $period_end"
     newest = f"{lineage.period} = (select max({lineage.period}) from known where {lineage.period} <= $period_end)"
     given = {**of, "metric": of["metric_id"], "period_start": of["period_start"] or of["period_end"]}
@@ -459,10 +575,11 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
             order by {lineage.period} desc limit {MOST_ROWS}
         """
         rows = rows or _rows(connection, sql, {k: v for k, v in given.items() if re.search(rf"\${k}\b", sql)})
+    lines = _lines(connection, formula, of["parameter_set"], rows[0]) if lineage.is_statement and rows else []
     nodes = []
     for row in rows:
-        details = {column: row[column] for column in lineage.shown}
-        if lineage.has_filings:
+        details = {column: row[column] for column in (*lines, *lineage.shown)}
+        if lineage.is_statement:
             details["filings"] = _filings(connection, row["ticker"], row[lineage.period], of["known_at"])
         nodes.append(
             Node(
@@ -482,8 +599,13 @@ def _mart(connection: duckdb.DuckDBPyConnection, table: str, of: dict[str, Any])
     return nodes or [_missing(f"table:{name}")]
 
 
-_MEMBERS = "select ticker from marts.dim_company where contains(universes, 'ai_hyperscalers')"
-"""Members of the group ai_core."""
+def _lines(
+    connection: duckdb.DuckDBPyConnection, formula: str, parameter_set: str, columns: Container[str]
+) -> list[str]:
+    """Return the columns of a statement that hold the lines of a formula; that of a quarter has no suffix."""
+    named = dict.fromkeys(re.findall(r"[a-z_]+", formula))
+    lines = [f"{_under(connection, parameter_set, line).removesuffix('_q')}_usd_bn" for line in named]
+    return [line for line in lines if line in columns]
 
 
 def _filings(connection: duckdb.DuckDBPyConnection, ticker: str, last: date, known_at: datetime) -> str | None:
@@ -550,6 +672,17 @@ class Declared:
     newest_known_at: datetime | None
     null_reasons: str
     """Why there are nulls among the newest periods, most frequent first; empty where there are none."""
+    has_rows: bool
+    not_landed: tuple[str, ...]
+    """Of a metric without rows the inputs that have none either."""
+
+    @property
+    def nulls_because(self) -> str:
+        """Why there are nulls among the newest periods, or no rows at all; empty where there is neither."""
+        if self.has_rows:
+            return self.null_reasons
+        missing = ", ".join(self.not_landed)
+        return "no rows yet: " + (f"{missing} not landed" if missing else "what has landed does not suffice")
 
 
 def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None = None) -> list[Declared]:
@@ -565,8 +698,17 @@ def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None =
             select metric_id, entity_id, period_end, value, known_at, null_reason from metrics.latest
             qualify row_number() over (partition by metric_id, entity_id, value is null order by period_end desc) = 1
         ), reasons as (
-            select metric_id, regexp_replace(null_reason, ':.*', '') as reason, count(*) as n
-            from latest where value is null group by all
+            select
+                metric_id,
+                -- 'missing_input: capex' says why first; 'capex_ttm: missing_prior_year' names an input first.
+                split_part(null_reason, ': ', if(is_named, 2, 1)) as reason,
+                count(*) as n
+            from (
+                select *, split_part(null_reason, ': ', 1) in (select metric_id from metrics.dim_metric)
+                    or starts_with(null_reason, 'denominator: ') as is_named
+                from latest where value is null
+            )
+            group by all
         )
         select
             d.*,
@@ -575,6 +717,7 @@ def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None =
             (select max(period_end) from latest where metric_id = d.metric_id and value is not null)
                 as newest_period_end,
             (select max(known_at) from latest where metric_id = d.metric_id and value is not null) as newest_known_at,
+            exists (from latest where metric_id = d.metric_id) as has_rows,
             coalesce((select string_agg(reason, ', ' order by n desc, reason) from reasons
                 where metric_id = d.metric_id), '') as null_reasons
         from metrics.dim_metric as d
@@ -585,13 +728,49 @@ def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None =
     )
     if metric is not None and not rows:
         raise QueryFailed(f"There is no metric {metric!r}", remedy="`drypowder metrics list` shows them all.")
+    declared = _declarations(connection)
     names = set(Declared.__dataclass_fields__)
     return [
         Declared(
             **{
                 **{k: v for k, v in row.items() if k in names},
-                "inputs": tuple(i for i in re.split(r",\s*", row["inputs"] or "") if i),
+                "inputs": declared[row["metric_id"]].inputs,
+                "not_landed": () if row["has_rows"] else _not_landed(connection, declared, row["metric_id"]),
             }
         )
         for row in rows
     ]
+
+
+def _not_landed(
+    connection: duckdb.DuckDBPyConnection, declared: dict[str, _Declaration], metric: str
+) -> tuple[str, ...]:
+    """Return the series and tables without a row that a metric is made of, however deep."""
+    seen, empty, left = set(), [], [metric]
+    while left:
+        for each in declared[left.pop()].inputs:
+            kind, _, reference = each.rpartition(":")
+            if each in seen:
+                continue
+            seen.add(each)
+            if not kind:
+                left.append(reference)
+            elif not _has_rows(connection, kind, reference):
+                empty.append(each)
+    return tuple(empty)
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, kind: str, reference: str) -> bool:
+    if kind == "series":
+        found = connection.execute("select 1 from marts.fct_observations where series_id = ? limit 1", [reference])
+        return found.fetchone() is not None
+    table = reference.rpartition(".")[2]
+    staged = re.fullmatch(r"stg_([a-z]+)__(\w+)", table)
+    if staged:
+        landed = connection.execute(
+            "select last_changed_at is not null from ops.freshness where source = ? and table_name = ?", staged.groups()
+        ).fetchone()
+        return landed is None or bool(landed[0])
+    # A seed, or a log kept by hand, is in no release: it is not what lacks.
+    name = f"marts.{table}"
+    return name not in MARTS or connection.execute(f"select 1 from {name} limit 1").fetchone() is not None

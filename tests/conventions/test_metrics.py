@@ -72,6 +72,7 @@ def test_a_metric_is_declared_whole(name):
     assert set(meta) >= REQUIRED, f"{name} lacks {sorted(REQUIRED - set(meta))}"
     assert metric["label"].strip()
     assert metric["description"].strip().endswith(".")
+    assert "''" not in metric["description"], "a folded text needs no second quote"
     assert meta["polarity"] in {1, -1}
     assert meta["kind"] in {"reported", "state", "announced"}
     assert meta["expected_sign"] in {1, -1, None}

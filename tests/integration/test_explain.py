@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+import shlex
 
 import pytest
 import zstandard
@@ -111,8 +112,16 @@ def test_a_state_reads_the_newest_that_was_known(connection):
 def test_a_group_is_its_members(connection):
     node = provenance.explain(connection, "capex_to_ocf", "ai_core", "2024-12-31", depth=1)
     assert named(node, "capex_ttm")
-    companies = {each.entity for each in provenance.explain(connection, "capex_ttm", "ai_core", "2024-12-31").walk()}
-    assert companies >= {"AMZN", "GOOGL", "META", "MSFT"}
+    members = {"AMZN", "GOOGL", "META", "MSFT", "ORCL"}
+    group = provenance.explain(connection, "capex_ttm", "ai_core", "2024-12-31")
+    assert {each.entity for each in group.walk()} <= members | {"ai_core"}
+    assert {each.entity for each in group.walk()} >= {"AMZN", "GOOGL", "META", "MSFT"}
+    (funding,) = [
+        each
+        for each in provenance.explain(connection, "csi", "US", "2026-05-22", depth=3).inputs
+        if each.name == "external_funding"
+    ]
+    assert {each.entity for each in funding.walk()} == members | {"ai_core"}
 
 
 def test_a_log_kept_by_hand_is_its_page(connection):
@@ -156,12 +165,33 @@ def test_every_table_that_a_metric_reads_is_followed():
         (("capex_ttm", "MSFTX", "latest"), "MSFT"),
         (("capex_ttm", "MSFT", "1999-12-31"), "a period that ends between 20"),
         (("capex_ttm", "MSFT", "Q4"), "2025-12-31"),
+        (("srf_usd_bn", "US", "latest"), "srf_usd_bn has no rows yet: series:srf not landed"),
+        (("excess_reserves", "US", "2026-05-23"), "from Monday to Friday"),
     ],
 )
 def test_a_wrong_question_says_what_there_is(connection, asked, answer):
     with pytest.raises(QueryFailed) as refused:
         provenance.explain(connection, *asked)
     assert answer in str(refused.value)
+
+
+def test_a_state_that_was_never_filled_is_explained_by_day(connection):
+    node = provenance.explain(connection, "excess_reserves", "US", "2026-05-22")
+    assert (str(node.period_end), str(node.since)) == ("2026-05-22", "1980-01-01")
+    assert node.null_reason == "missing_input: bank_reserves, bank_assets"
+    (floor,) = named(node, "reserve_floor")
+    assert (str(floor.period_end), str(floor.since)) == ("2026-05-22", "1980-01-01")
+
+
+def test_the_newest_is_what_metrics_latest_has(connection):
+    node = provenance.explain(connection, "capex_ttm", "ai_core", "latest")
+    (newest,) = connection.execute("""
+        select max(period_end) from metrics.latest where metric_id = 'capex_ttm' and entity_id = 'ai_core'
+    """).fetchone()
+    assert node.period_end == newest
+    assert connection.execute("""
+        select max(period_end) > ? from metrics.metric_observations where metric_id = 'capex_ttm' and entity_id = 'ai_core'
+    """, [newest]).fetchone() == (True,)  # known after the clock  # fmt: skip
 
 
 def test_a_period_of_several_grains_wants_one_named(connection):
@@ -176,7 +206,20 @@ def test_a_scenario_is_explained_with_its_own_inputs(connection):
     plain = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", depth=1)
     leases = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="with_leases", depth=1)
     assert leases.value > plain.value
+    assert [each.name for each in plain.inputs if each.unit] == ["capex_ttm", "ocf_ttm"]
+    assert [each.name for each in leases.inputs if each.unit] == ["capex_with_leases_ttm", "ocf_ttm"]
+    for figure, capex in ((plain, "capex_ttm_usd_bn"), (leases, "capex_with_leases_ttm_usd_bn")):
+        lines = named(figure, "table:marts.fct_ai_funding_quarterly")[0].details
+        assert figure.inputs[0].value == pytest.approx(lines[capex])
+        assert figure.value == pytest.approx(
+            lines[capex] + lines["buybacks_ttm_usd_bn"] + lines["dividends_ttm_usd_bn"] - lines["ocf_ttm_usd_bn"]
+        )
+        assert "funding_gap_ttm_usd_bn" not in lines  # the default's
     assert leases.details["parameter_set"] == "with_leases"
+    deeper = provenance.explain(connection, "funding_gap", "MSFT", "2025-12-31", parameter_set="with_leases", depth=2)
+    (capex,) = named(deeper, "capex_with_leases_ttm")
+    lines = named(capex, "table:marts.fct_ai_funding_quarterly")[0].details
+    assert capex.value == pytest.approx(lines["capex_ttm_usd_bn"] + lines["finlease_principal_ttm_usd_bn"])
     filings = named(leases, "table:marts.fct_ai_funding_quarterly")[0].details["filings"]
     assert all(ACCESSION.fullmatch(each) for each in filings.split())
     with pytest.raises(QueryFailed, match="a parameter set of .*default"):
@@ -202,12 +245,51 @@ def test_a_tree_of_another_day_in_a_terminal(built):
     assert then.stdout.startswith("capex_ttm MSFT 2025-06-30 = 64.551 usd_bn")
 
 
+def test_every_figure_of_a_scenario_shows_the_lines_that_it_reads(connection):
+    asked = connection.execute("""
+        select metric_id, period_end::varchar from metrics.as_of(date '2026-09-11', parameters := 'with_leases')
+        where entity_id = 'MSFT' and value is not null
+        qualify row_number() over (partition by metric_id order by period_end desc) = 1
+    """).fetchall()
+    assert len(asked) > 8
+    for metric, period in asked:
+        node = provenance.explain(connection, metric, "MSFT", period, parameter_set="with_leases", depth=1)
+        read = {each.name for each in node.inputs} | {line for each in node.inputs for line in each.details}
+        assert any(each.startswith("capex_with_leases_") for each in read), metric
+        assert read.isdisjoint({"capex_ttm", "capex_ttm_usd_bn", "capex_usd_bn"}), metric
+
+
+def test_an_input_of_another_parameter_set_is_marked(built):
+    asked = ("explain", "funding_gap", "MSFT", "2025-12-31", "--depth", "1")
+    shown = cli(built, *asked, "--parameters", "with_leases").stdout.splitlines()
+    of_set = {line.split()[1]: line.partition("parameter_set ")[2] for line in shown[1:] if " MSFT " in line}
+    assert shown[0].endswith("parameter_set with_leases")
+    assert (of_set["capex_with_leases_ttm"], of_set["ocf_ttm"]) == ("default", "default")
+    assert "parameter_set" not in cli(built, *asked).stdout
+
+
 def test_a_wrong_question_in_a_terminal_is_an_error_and_no_traceback(built):
     shown = cli(built, "explain", "capex_tm", "MSFT")
     assert shown.returncode != 0
     assert "capex_ttm" in shown.stderr
     assert "Traceback" not in shown.stderr
     assert cli(built, "metrics", "explain", "nonsense").returncode != 0
+    shown = cli(built, "explain", "capex_ttm", "MSFT", "--as-of", "2026-02-04 12:00")
+    assert shown.returncode != 0
+    assert "2026-02-04T22:00Z" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_every_command_of_the_page_answers(built):
+    page = (PROJECT_ROOT / "docs" / "metrics.md").read_text()
+    typed = "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ").splitlines()
+    commands = [shlex.split(line, comments=True) for line in typed]
+    assert len(commands) > 5
+    for command in commands:
+        assert command[0] == "drypowder"
+        done = cli(built, *command[1:])
+        assert (done.returncode, done.stderr) == (0, ""), shlex.join(command)
+        assert done.stdout.strip(), shlex.join(command)
 
 
 def test_metrics_are_listed_and_defined(built, connection):
@@ -221,8 +303,12 @@ def test_metrics_are_listed_and_defined(built, connection):
         "ratio; higher is tighter",
         "C1, C17",
         "table:fct_company_cash_flows_quarterly",
+        "Nulls    missing_prior_year_quarters, ",
     ):
         assert said in defined
+    empty = cli(built, "metrics", "explain", "srf_usd_bn").stdout
+    assert "Fresh    no value yet; expected" in empty
+    assert "Nulls    no rows yet: series:srf not landed\n" in empty
 
 
 def test_metricflow_answers_and_says_why_not(built):
