@@ -462,7 +462,12 @@ def query_metrics(
     where: Annotated[
         str | None, typer.Option(help="Filter: \"{{ Dimension('observation__entity_id') }} = 'NVDA'\".")
     ] = None,
-    order: Annotated[str, typer.Option(help="Columns to sort by; a minus before one turns it round.")] = "",
+    grain: Annotated[
+        str | None, typer.Option(help="Grain, such as month; needed where periods of several would be added up.")
+    ] = None,
+    order: Annotated[
+        str, typer.Option(help="Columns to sort by, a minus before one to turn it round; newest first when left out.")
+    ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Rows at most.")] = None,
 ) -> None:
     """Ask MetricFlow, dbt's semantic layer, on a private copy of the current release. Prints CSV."""
@@ -475,6 +480,7 @@ def query_metrics(
         names,
         group_by=[g for g in group_by.split(",") if g],
         where=where,
+        grain=grain,
         order=[o for o in order.split(",") if o],
         limit=limit,
     )
