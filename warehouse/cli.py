@@ -434,7 +434,7 @@ def list_metrics(
         found = provenance.declared_metrics(connection)
     finally:
         connection.close()
-    metric_report.print_metrics([m for m in found if not claim or claim in m.claims.split(", ")], out)
+    metric_report.print_metrics(provenance.of_claim(found, claim) if claim else found, out)
 
 
 @metrics.command("explain")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse.errors import QueryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import duckdb
 
@@ -238,6 +238,8 @@ def _observation(
     grain: str | None,
     parameter_set: str,
 ) -> dict[str, Any]:
+    import duckdb
+
     table = "metrics.as_of(?, parameters := ?)" if as_of else "metrics.metric_observations"
     given: list[Any] = [as_of, parameter_set] if as_of else []
     where = "metric_id = ? and entity_id = ?"
@@ -251,9 +253,11 @@ def _observation(
     if grain:
         where += " and grain = ?"
         given.append(grain)
-    grains = [
-        row[0] for row in connection.execute(f"select distinct grain from {table} where {where}", given).fetchall()
-    ]
+    try:
+        found = connection.execute(f"select distinct grain from {table} where {where}", given).fetchall()
+    except duckdb.InvalidInputException as error:  # metrics.as_of says what is no instant, or no set of parameters
+        raise QueryFailed(f"{metric} of {entity} as of {as_of} was not asked for", got=str(error)) from error
+    grains = [name for (name,) in found]
     if len(grains) > 1:  # a month and a quarter that end on one day are two figures
         raise QueryFailed(
             f"There are several {metric} of {entity} for {period}",
@@ -595,3 +599,22 @@ def declared_metrics(connection: duckdb.DuckDBPyConnection, metric: str | None =
         )
         for row in rows
     ]
+
+
+def of_claim(found: Iterable[Declared], claim: str) -> list[Declared]:
+    """Return the metrics of a claim, in upper case or lower.
+
+    Raises:
+        QueryFailed: no metric is of it.
+    """
+    by_claim: dict[str, list[Declared]] = {}
+    for each in found:
+        for name in filter(None, each.claims.split(", ")):
+            by_claim.setdefault(name, []).append(each)
+    if claim.upper() not in by_claim:
+        raise QueryFailed(
+            "No metric is of that claim",
+            expected=f"one of {', '.join(sorted(by_claim, key=lambda name: (len(name), name)))}",
+            got=claim,
+        )
+    return by_claim[claim.upper()]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import duckdb
 import pytest
 
 from warehouse.errors import QueryFailed
-from warehouse.provenance import explain
+from warehouse.provenance import explain, of_claim
+from warehouse.release import _macros
+from warehouse.settings import Settings
 
 
 @pytest.fixture
@@ -66,3 +70,26 @@ def test_an_input_is_of_the_figure_s_grain_or_of_that_which_fits(connection, met
     # The same; the longest that is shorter; the shortest where all are longer.
     (found,) = explain(connection, metric, "US", "latest", grain=grain).inputs
     assert found.value == read
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"as_of": "2026-02-04 22:00"}, "without an offset"),
+        ({"as_of": "2026-02-04", "parameter_set": "nope"}, "default"),
+    ],
+)
+def test_what_as_of_refuses_is_said_as_an_error_of_ours(connection, asked, said):
+    connection.execute("create table metrics.parameter_sets as select 'default' as parameter_set")
+    connection.execute(_macros(Settings()))
+    assert explain(connection, "mood", "US", "latest", as_of="2026-02-04").value == 7
+    with pytest.raises(QueryFailed, match=said):
+        explain(connection, "mood", "US", "latest", **asked)
+
+
+def test_metrics_of_a_claim_are_found_in_either_case_and_a_claim_without_any_is_refused():
+    found = [SimpleNamespace(metric_id="a", claims="C2, C10"), SimpleNamespace(metric_id="b", claims="")]
+    assert [each.metric_id for each in of_claim(found, "c10")] == ["a"]
+    for unknown in ("C99", "C1", "nonsense"):
+        with pytest.raises(QueryFailed, match=f"expected one of C2, C10; got {unknown}"):
+            of_claim(found, unknown)
