@@ -440,7 +440,7 @@ def list_metrics(
         found = provenance.declared_metrics(connection)
     finally:
         connection.close()
-    metric_report.print_metrics([m for m in found if not claim or claim in m.claims.split(", ")], out)
+    metric_report.print_metrics(provenance.of_claim(found, claim) if claim else found, out)
 
 
 @metrics.command("explain")
@@ -468,7 +468,12 @@ def query_metrics(
     where: Annotated[
         str | None, typer.Option(help="Filter: \"{{ Dimension('observation__entity_id') }} = 'NVDA'\".")
     ] = None,
-    order: Annotated[str, typer.Option(help="Columns to sort by; a minus before one turns it round.")] = "",
+    grain: Annotated[
+        str | None, typer.Option(help="Grain, such as month; needed where periods of several would be added up.")
+    ] = None,
+    order: Annotated[
+        str, typer.Option(help="Columns to sort by, a minus before one to turn it round; newest first when left out.")
+    ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Rows at most.")] = None,
 ) -> None:
     """Ask MetricFlow, dbt's semantic layer, on a private copy of the current release. Prints CSV."""
@@ -481,6 +486,7 @@ def query_metrics(
         names,
         group_by=[g for g in group_by.split(",") if g],
         where=where,
+        grain=grain,
         order=[o for o in order.split(",") if o],
         limit=limit,
     )

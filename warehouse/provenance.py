@@ -16,7 +16,7 @@ from warehouse.errors import ConfigurationError, QueryFailed
 from warehouse.estimators.frames import CUTOFF_HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     import duckdb
 
@@ -318,21 +318,26 @@ def _observation(
     grain: str | None,
     parameter_set: str,
 ) -> dict[str, Any]:
+    import duckdb
+
     instant = _instant(connection, as_of)
     day = None if period == "latest" else _day(period)
     given = {"instant": instant, "parameter_set": parameter_set, "metric": metric, "entity": entity, "grain": grain}
-    rows = _rows(
-        connection,
-        f"""
-        select {_COLUMNS} from metrics.as_of($instant, parameters := $parameter_set)
-        where metric_id = $metric and entity_id = $entity and ($grain is null or grain = $grain)
-            and ($day::date is null or period_end <= $day)
-        qualify row_number() over (
-            partition by grain order by $day::date is null and value is null, period_end desc) = 1
-        order by grain
-        """,
-        {**given, "day": day},
-    )
+    try:
+        rows = _rows(
+            connection,
+            f"""
+            select {_COLUMNS} from metrics.as_of($instant, parameters := $parameter_set)
+            where metric_id = $metric and entity_id = $entity and ($grain is null or grain = $grain)
+                and ($day::date is null or period_end <= $day)
+            qualify row_number() over (
+                partition by grain order by $day::date is null and value is null, period_end desc) = 1
+            order by grain
+            """,
+            {**given, "day": day},
+        )
+    except duckdb.InvalidInputException as error:  # metrics.as_of says that there is no such set of parameters
+        raise QueryFailed(f"{metric} of {entity} as of {instant} was not asked for", got=str(error)) from error
     rows = [_held(row, kind, day or instant.astimezone(UTC).date(), instant) for row in rows]
     rows = [row for row in rows if day in {None, row["period_end"]}]
     if len(rows) > 1:  # a month and a quarter that end on one day are two figures
@@ -774,3 +779,22 @@ def _has_rows(connection: duckdb.DuckDBPyConnection, kind: str, reference: str) 
     # A seed, or a log kept by hand, is in no release: it is not what lacks.
     name = f"marts.{table}"
     return name not in MARTS or connection.execute(f"select 1 from {name} limit 1").fetchone() is not None
+
+
+def of_claim(found: Iterable[Declared], claim: str) -> list[Declared]:
+    """Return the metrics of a claim, in upper case or lower.
+
+    Raises:
+        QueryFailed: no metric is of it.
+    """
+    by_claim: dict[str, list[Declared]] = {}
+    for each in found:
+        for name in filter(None, each.claims.split(", ")):
+            by_claim.setdefault(name, []).append(each)
+    if claim.upper() not in by_claim:
+        raise QueryFailed(
+            "No metric is of that claim",
+            expected=f"one of {', '.join(sorted(by_claim, key=lambda name: (len(name), name)))}",
+            got=claim,
+        )
+    return by_claim[claim.upper()]

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.errors import ConfigurationError, QueryFailed
-from warehouse.release import SEMANTIC_MANIFEST
+from warehouse.release import HARDENED, SEMANTIC_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from warehouse.settings import Settings
+
+GROUPS = ("region", "system")
+"""Types of entities that hold others, as ai_core does; regions overlap also with each other."""
 
 
 def query(
@@ -26,14 +29,17 @@ def query(
     *,
     group_by: Sequence[str] = (),
     where: str | None = None,
+    grain: str | None = None,
     order: Sequence[str] = (),
     limit: int | None = None,
 ) -> list[list[str]]:
     """Ask MetricFlow for metrics of a release; return the rows as text, the header first.
 
+    Rows come newest first, then by the other columns of `group_by`, so that `limit` keeps the newest.
+
     Raises:
         ConfigurationError: the release carries no semantic manifest.
-        QueryFailed: MetricFlow refused the question; its own words say why.
+        QueryFailed: the answer would count something twice, or MetricFlow refused the question; its own words say why.
     """
     import csv
 
@@ -45,6 +51,10 @@ def query(
             got="an older one",
             remedy="Run `drypowder build`, `check` and `publish` once.",
         )
+    _refuse_double_counting(release, metrics, group_by, where, grain)
+    filters = [f"({where})"] if where else []
+    if grain:
+        filters.append(f"{{{{ Dimension('observation__grain') }}}} = '{grain}'")
     with tempfile.TemporaryDirectory(prefix="drypowder-metrics-") as folder:
         workspace = Path(folder)
         _lay_out(settings, release, workspace)
@@ -52,10 +62,10 @@ def query(
         arguments = ["--metrics", ",".join(metrics), "--csv", str(result)]
         if group_by:
             arguments += ["--group-by", ",".join(group_by)]
-        if where:
-            arguments += ["--where", where]
-        if order:
-            arguments += ["--order", ",".join(order)]
+        if filters:
+            arguments += ["--where", " and ".join(filters)]
+        if order or group_by:
+            arguments += ["--order", ",".join(order or _newest_first(group_by))]
         if limit:
             arguments += ["--limit", str(limit)]
         done = subprocess.run(  # noqa: S603  (our own interpreter; the arguments are MetricFlow's to judge)
@@ -75,6 +85,79 @@ def query(
             )
         with result.open(newline="") as file:
             return list(csv.reader(file))
+
+
+def _newest_first(group_by: Sequence[str]) -> list[str]:
+    times = [name for name in group_by if name.startswith(("metric_time", "observation__period_end"))]
+    return [*(f"-{name}" for name in times), *(name for name in group_by if name not in times)]
+
+
+def _refuse_double_counting(
+    release: Path, metrics: Sequence[str], group_by: Sequence[str], where: str | None, grain: str | None
+) -> None:
+    """Refuse what would add weeks to the months they lie in, or members to their group: MetricFlow would.
+
+    The rows that pass the filter are judged and not its text: one entity may have one grain of a metric's two.
+    """
+    import duckdb
+
+    apart = {name.removeprefix("observation__") for name in group_by} & {"entity_type", "entity_id", "grain"}
+    added = f"""
+        select
+            metric_id,
+            list(distinct grain order by grain),
+            list(distinct entity_id order by entity_id),
+            bool_or(list_contains(?, entity_type))
+        from metrics.latest
+        where list_contains(?, metric_id) and coalesce(grain = ?, true) and (%s)
+        group by {", ".join(["metric_id", *sorted(apart)])}
+        order by metric_id
+    """
+    with duckdb.connect(str(release / "warehouse.duckdb"), read_only=True, config=dict(HARDENED)) as connection:
+        for metric, grains in connection.execute(
+            "select metric_id, grains from metrics.dim_metric where list_contains(?, metric_id)", [list(metrics)]
+        ).fetchall():
+            if grain and grain not in grains.split(", "):
+                raise QueryFailed(f"{metric} has no such grain", expected=f"one of {grains}", got=grain)
+        given = [list(GROUPS), list(metrics), grain]
+        try:
+            rows = connection.execute(added % _in_sql(where), given).fetchall()
+        except duckdb.Error:  # a filter that only MetricFlow understands, or nobody: judge as if there were none
+            rows = connection.execute(added % "true", given).fetchall()
+    for metric, grains, entities, has_group in rows:
+        if len(grains) > 1:
+            raise QueryFailed(
+                f"{metric} would be added up over periods that overlap",
+                expected="one grain",
+                got=", ".join(grains),
+                remedy="Name one with --grain, or group by observation__grain.",
+            )
+        if has_group and len(entities) > 1 and "observation__entity_id" not in (where or ""):
+            raise QueryFailed(
+                f"{metric} would be added up over a group and its members",
+                expected="the group or its members",
+                got=", ".join(entities),
+                remedy="Group by observation__entity_id, or filter, as with "
+                "--where \"{{ Dimension('observation__entity_type') }} = 'company'\".",
+            )
+
+
+def _in_sql(where: str | None) -> str:
+    """Return MetricFlow's filter over metrics.latest; what it names otherwise than by dimensions does not render."""
+    from jinja2 import TemplateError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    def dimension(name: str) -> str:
+        return name.removeprefix("observation__")
+
+    def time_dimension(_name: str, granularity: str = "day") -> str:
+        return f"date_trunc('{granularity}', period_end)"
+
+    try:
+        template = SandboxedEnvironment(autoescape=False).from_string(where or "true")
+        return template.render(Dimension=dimension, TimeDimension=time_dimension)
+    except (TemplateError, TypeError):
+        return "true"
 
 
 def _lay_out(settings: Settings, release: Path, workspace: Path) -> None:

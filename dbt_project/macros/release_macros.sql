@@ -10,21 +10,29 @@ create or replace macro metrics.instant_of(ts) as case
         then cast(cast(ts as varchar) as timestamptz)
     else error('metrics: ' || cast(ts as varchar) || ', a ' || typeof(ts) || ' without an offset, could mean any instant. Give one with an offset, such as ''2026-02-04T22:00:00Z'', or a day, such as ''2026-02-04'', which means its end in New York.')
 end;
+create or replace macro metrics.known_set(asked) as (
+    select case
+        when bool_or(parameter_set = asked) then asked
+        else error(concat('metrics: There is no parameter set ', coalesce(asked, 'NULL'), '; expected one of ',
+            string_agg(parameter_set, ', ' order by parameter_set), '. metrics.parameter_sets says what they are.'))
+    end
+    from metrics.parameter_sets
+);
 create or replace macro metrics.as_of(ts, parameters := 'default') as table
 select *
 from metrics.metric_observations
 where
-    parameter_set = parameters
+    parameter_set = metrics.known_set(parameters)
     and known_at <= metrics.instant_of(ts)
     and (known_until is null or known_until > metrics.instant_of(ts));
 create or replace macro metrics.compare(ts1, ts2, parameters := 'default') as table
 with earlier as (
     select * from metrics.metric_observations
-    where parameter_set = parameters and known_at <= metrics.instant_of(ts1)
+    where parameter_set = metrics.known_set(parameters) and known_at <= metrics.instant_of(ts1)
         and (known_until is null or known_until > metrics.instant_of(ts1))
 ), later as (
     select * from metrics.metric_observations
-    where parameter_set = parameters and known_at <= metrics.instant_of(ts2)
+    where parameter_set = metrics.known_set(parameters) and known_at <= metrics.instant_of(ts2)
         and (known_until is null or known_until > metrics.instant_of(ts2))
 ), both_sides as (
     select

@@ -16,8 +16,12 @@ REQUIRED = {
     "version", "claim", "expected_sign", "unit", "polarity", "additivity", "kind", "grain", "formula", "inputs", "owner",
     "expected_lag_days", "freshness_sla_days", "valid_range", "caveats", "golden",
 }  # fmt: skip
-PARTS = {"observed_numerator": "summed_numerator", "observed_denominator": "summed_denominator"}
+SUMMED_PARTS = {"observed_numerator": "summed_numerator", "observed_denominator": "summed_denominator"}
+LAST_PARTS = {"last_observed_numerator": "last_numerator", "last_observed_denominator": "last_denominator"}
+PARTS = SUMMED_PARTS | LAST_PARTS
 """Metrics for MetricFlow alone: the parts that ratios are summed from."""
+TRAILING = re.compile(r"_ttm\b|twelve months|\b\d+ (weeks|days)\b", re.IGNORECASE)
+"""How a declaration says that its periods overlap. tests/integration/test_parity.py asks the periods themselves."""
 NOT_COMPUTED = {"memory_league_rank"}
 """What claims would have to look at and nobody may pass on: they are untestable, and say so."""
 
@@ -96,8 +100,26 @@ def test_its_measure_is_its_additivity_s(name):
             metric["type_params"]["numerator"],
             metric["type_params"]["denominator"],
         ]
-        assert [each["name"] for each in used] == list(PARTS)
-        assert metric["config"]["meta"]["additivity"] == "ratio"
+        last = is_trailing(name) or any(additivity(each) == "stock" for each in metric["config"]["meta"]["inputs"])
+        assert [each["name"] for each in used] == list(LAST_PARTS if last else SUMMED_PARTS)
+        assert additivity(name) == "ratio"
+
+
+def additivity(name: str) -> str | None:
+    return declared()[name]["config"]["meta"]["additivity"] if name in declared() else None
+
+
+def is_trailing(name: str) -> bool:
+    meta = declared()[name]["config"]["meta"]
+    return bool(TRAILING.search(" ".join([name, meta["formula"], declared()[name]["description"], *meta["caveats"]])))
+
+
+def test_what_is_of_a_trailing_window_is_no_flow():
+    # Its periods overlap, so a sum of them counts a quarter several times over.
+    trailing = {name for name in declared() if is_trailing(name)}
+    assert {"capex_ttm", "funding_gap", "bathtub_pipe", "demand_external"} <= trailing
+    assert not {"capex_q", "private_gross"} & trailing
+    assert {name for name in trailing if additivity(name) == "flow"} == set()
 
 
 @pytest.mark.parametrize("name", sorted(declared()))

@@ -278,6 +278,9 @@ def test_a_wrong_question_in_a_terminal_is_an_error_and_no_traceback(built):
     assert shown.returncode != 0
     assert "2026-02-04T22:00Z" in shown.stderr
     assert "Traceback" not in shown.stderr
+    listed = cli(built, "metrics", "list", "--claim", "C99")
+    assert (listed.returncode, listed.stdout) == (1, "")
+    assert "one of C1, C2" in listed.stderr
 
 
 def test_every_command_of_the_page_answers(built):
@@ -323,3 +326,7 @@ def test_metricflow_answers_and_says_why_not(built):
     assert [row.split(",")[1] for row in rows] == ["NVDA", "NVDA"]
     with pytest.raises(QueryFailed, match="MetricFlow did not answer"):
         semantics.query(built, current(built).path, ["no_such_metric"])
+    with pytest.raises(QueryFailed, match="private_gross .*expected one grain"):
+        semantics.query(built, current(built).path, ["private_gross"], group_by=["metric_time__year"])
+    with pytest.raises(QueryFailed, match="capex_cal_q .*expected the group or its members"):
+        semantics.query(built, current(built).path, ["capex_cal_q"], group_by=["metric_time__year"])

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 CASES = [
     # additivity, metric, entity, grain, period_end
-    ("flow", "capex_ttm", "MSFT", "fiscal_quarter", "2025-12-31"),
+    ("stock", "capex_ttm", "MSFT", "fiscal_quarter", "2025-12-31"),
     ("flow", "capex_q", "NVDA", "fiscal_quarter", "2026-01-25"),
     ("flow", "tic_active_flow", "JP", "month", "2025-12-31"),
     ("stock", "foreign_treasury_holdings", "NO", "month", "2025-12-31"),
@@ -133,6 +133,41 @@ def test_a_ratio_of_several_is_the_sum_of_its_parts(built, connection, release):
         [list(companies)],
     )
     assert float(row[2]) == pytest.approx(growth, rel=1e-12)
+
+
+def test_flows_do_not_overlap(connection):
+    # What overlaps may not be summed: its declaration is a stock's, also where it is called a flow.
+    overlapping = """
+        with flows as (
+            select metric_id, period_start,
+                lag(period_end) over (partition by metric_id, entity_type, entity_id, grain order by period_end) as before
+            from metrics.latest inner join metrics.dim_metric using (metric_id) where additivity = ?
+        ) select count(*), list(distinct metric_id) filter (period_start <= before) from flows
+    """
+    rows, found = one(connection, overlapping, ["flow"])
+    assert rows > 1000
+    assert not found
+    assert {"capex_ttm", "bathtub_pipe"} <= set(one(connection, overlapping, ["stock"])[1])  # so that it can be seen
+
+
+def test_a_year_is_its_last_twelve_months_and_the_sum_of_its_quarters(built, connection, release):
+    rows = semantics.query(
+        built,
+        release.path,
+        ["capex_ttm", "capex_q", "capex_to_ocf"],
+        group_by=["metric_time__year", "observation__entity_id"],
+        where="{{ Dimension('observation__entity_id') }} in ('MSFT', 'NVDA') and "
+        "{{ TimeDimension('metric_time', 'year') }} = '2025-01-01'",
+    )
+    answered = {row[1]: [float(value) for value in row[2:]] for row in rows[1:]}
+    assert set(answered) == {"MSFT", "NVDA"}  # whose years end in December and in October: neither hides the other
+    for entity, (ttm, quarters, share) in answered.items():
+        of_2025 = "from metrics.latest where metric_id = ? and entity_id = ? and year(period_end) = 2025"
+        (last,) = one(connection, f"select max_by(value, period_end) {of_2025}", ["capex_ttm", entity])
+        (total,) = one(connection, f"select sum(value) {of_2025}", ["capex_q", entity])
+        assert ttm == last == pytest.approx(total, rel=1e-9)
+        assert quarters == pytest.approx(total, rel=1e-12)
+        assert share == one(connection, f"select max_by(value, period_end) {of_2025}", ["capex_to_ocf", entity])[0]
 
 
 def test_a_stock_of_a_quarter_is_its_last_value_and_a_flow_the_sum(built, connection, release):

@@ -1,4 +1,4 @@
-"""metrics.compare says what changed between two instants and why; metrics.instant_of says what an instant is."""
+"""metrics.compare says what changed between two instants and why; what is no instant and no set is refused."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def connection():
         opened.execute("set timezone = 'Asia/Tokyo'")
         opened.execute("""
             create schema metrics;
+            create table metrics.parameter_sets as from (values ('default'), ('with_leases'), ('phi_low')) as t (parameter_set);
             create table metrics.metric_observations (
                 metric_id varchar, entity_type varchar, entity_id varchar, grain varchar, period_end date, value double,
                 unit varchar, null_reason varchar, known_at timestamptz, known_until timestamptz,
@@ -82,6 +83,22 @@ def test_a_scenario_is_compared_with_itself(connection):
         "select entity_id, reason, value_2 from metrics.compare(?, ?, parameters := 'with_leases')", [THEN, NOW]
     ).fetchall()
     assert rows == [("same", "new_period", 7.0)]
+
+
+@pytest.mark.parametrize("asked", ["as_of(?", "compare('2026-01-01', ?"])
+def test_a_set_of_parameters_that_there_is_not_is_refused_with_those_that_there_are(connection, asked):
+    def ask(name, where="true"):
+        sql = f"select count(*) from metrics.{asked}, parameters := {name}) where {where}"
+        return connection.execute(sql, [NOW]).fetchone()
+
+    assert ask("'with_leases'") == (1,)
+    assert ask("'phi_low'") == (0,)  # a set of which no metric has rows is a set
+    for unknown in ("'nope'", "'zzz'", "''", "null"):  # also where statistics rule out every row
+        for where in ("true", "metric_id = 'aaa'", "period_end > '2030-01-01'"):
+            with pytest.raises(
+                duckdb.Error, match=r"no parameter set .*expected one of default, phi_low, with_leases\."
+            ):
+                ask(unknown, where)
 
 
 @pytest.mark.parametrize(

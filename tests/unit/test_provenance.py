@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from warehouse.errors import QueryFailed
 from warehouse.metric_report import print_metric, print_metrics, print_provenance
-from warehouse.provenance import declared_metrics, explain
+from warehouse.provenance import declared_metrics, explain, of_claim
 from warehouse.release import _macros
 from warehouse.settings import Settings
 
@@ -63,6 +64,10 @@ def connection():
                 4e9 as ttm_usd, '0000000000-26-000001' as accession_number, timestamptz '2026-01-01 00:00:00+00' as known_at,
                 null::timestamptz as known_until, 'live' as origin, 'https://example.org/' || ticker as source_url
             from marts.dim_company
+        """)
+        opened.execute("""
+            create view metrics.parameter_sets as
+            select distinct parameter_set from metrics.metric_observations union select 'default'
         """)
         opened.execute(_macros(Settings()))
         opened.execute("""
@@ -260,3 +265,17 @@ def test_a_metric_without_rows_says_so_and_which_inputs_did_not_land(without_row
         assert why in buffer.getvalue()
         assert "None," not in buffer.getvalue()
         assert "none among the newest" not in buffer.getvalue()
+
+
+@pytest.mark.parametrize("as_of", [None, "2026-02-04"])
+def test_a_parameter_set_that_there_is_not_is_said_as_an_error_of_ours(connection, as_of):
+    with pytest.raises(QueryFailed, match="no parameter set nope; expected one of default"):
+        explain(connection, "mood", "US", "latest", as_of=as_of, parameter_set="nope")
+
+
+def test_metrics_of_a_claim_are_found_in_either_case_and_a_claim_without_any_is_refused():
+    found = [SimpleNamespace(metric_id="a", claims="C2, C10"), SimpleNamespace(metric_id="b", claims="")]
+    assert [each.metric_id for each in of_claim(found, "c10")] == ["a"]
+    for unknown in ("C99", "C1", "nonsense"):
+        with pytest.raises(QueryFailed, match=f"expected one of C2, C10; got {unknown}"):
+            of_claim(found, unknown)

@@ -1,5 +1,7 @@
 {%- set key = ['metric_id', 'entity_type', 'entity_id', 'grain', 'period_end', 'parameter_set'] -%}
 {{ config(meta={'known_since': 'known_at'}, unique_key=key, post_hook="{{ release_macros() }}") }}
+-- The macros read it, and DuckDB looks for it when it creates them.
+-- depends_on: {{ ref('parameter_sets') }}
 
 with computed as (
 
