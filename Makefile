@@ -45,7 +45,7 @@ bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing o
 	@$(BIN)/python benchmarks/dag_parsing.py
 	@$(BIN)/python -m benchmarks.metrics
 
-generate: setup-dev  ## Write what derives from the contracts: dbt sources, doc blocks, catalogue
+generate: setup-dev  ## Write what derives from the declarations: dbt sources, doc blocks, catalogue, claims
 	@$(BIN)/drypowder generate
 
 sample: setup-dev  ## Write sample/ anew from recorded responses (needs DRYPOWDER_RECORDINGS)
