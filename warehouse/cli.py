@@ -253,6 +253,7 @@ def run() -> None:
     settings = _settings()
     styles = {"done": "green", "nothing new": "dim", "not recorded": "dim", "unavailable": "yellow", "failed": "red"}
     failed: list[pipeline.Step] = []
+    absent = 0
     last = ""
     with Progress(
         SpinnerColumn(),
@@ -274,7 +275,10 @@ def run() -> None:
                 failed.append(step)
                 err.print(f"    {step.detail}", markup=False, highlight=False, soft_wrap=True)
             bar.advance(task)
+            absent += step.outcome == "not recorded"
             last = step.outcome
+    if absent:
+        err.print(f"{absent} tables are not in the recording; --verbose names the addresses.", style="dim")
     if last == "nothing new":
         out.print("Nothing new came in; nothing was published." if not failed else "Nothing was published.")
     else:
@@ -286,7 +290,7 @@ def run() -> None:
 
 @app.command()
 def demo() -> None:
-    """Run the main job for real under Airflow's own scheduler, on the recorded sample, in a home of its own."""
+    """Run the main job for real under Airflow's own scheduler, on the sample, in a home of its own."""
     from warehouse.demo import demo as run_demo
 
     run_demo(_settings(), out)
