@@ -205,6 +205,9 @@ STATES = {
 }
 """Every state of a table, in the order of the summary, with its colour."""
 
+PARSER_SAW = {"recorded": "real bytes", "documented": "documents"}
+"""What a table's parser has read, in words that are not also those of where a row came from."""
+
 _WIDTHS = {
     "Table": 24,
     "State": 12,
@@ -213,7 +216,7 @@ _WIDTHS = {
     "Next due (UTC)": 16,
     "Asked": 10,
     "Origin": 13,
-    "Proven": 10,
+    "Parser saw": 10,
 }
 """Columns of the status, which with two spaces between them fit 120."""
 
@@ -404,7 +407,7 @@ def _cells(each: Standing) -> list[str]:
         _instant(each.next_due_at),
         f"{each.last_asked_at:%Y-%m-%d}" if each.last_asked_at else "",
         each.origin,
-        each.proven,
+        PARSER_SAW[each.proven],
     ]
 
 

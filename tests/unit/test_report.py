@@ -146,7 +146,7 @@ def test_every_line_fits_120_columns_and_shows_the_columns_asked_for(home, regis
     assert lines[1].split("  ")[0] == "Table"
     row = next(line for line in lines if line.startswith("rates"))
     assert row.split() == [
-        "rates", "fresh", "2026-07-24", "1", "d", "2026-07-25", "20:00", "2026-07-25", "live", "recorded",
+        "rates", "fresh", "2026-07-24", "1", "d", "2026-07-25", "20:00", "2026-07-25", "live", "real", "bytes",
     ]  # fmt: skip
     assert "toy Toy" in lines
 
@@ -213,7 +213,7 @@ def test_a_parser_that_saw_only_documents_names_the_check_that_it_waits_for(home
     (home.home / "live-checks.json").write_text(json.dumps({"toy.rates": NOW}))
     printed = status(home)
     assert "check-live" not in printed
-    assert "documented" in printed
+    assert "documents" in printed
 
 
 def test_a_table_that_no_release_knows_yet_is_listed(home, registry, publish):
