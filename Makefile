@@ -13,7 +13,7 @@ export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 help:  ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: setup  ## Run the whole pipeline for real under Airflow on the recorded sample, and print its figures
+demo: setup  ## Run the whole pipeline for real under Airflow on the sample, and print its figures
 	@$(BIN)/drypowder --home data/demo --sources recorded:sample demo
 
 up: setup  ## Start Airflow on this machine (web page, scheduler) and leave it running
@@ -45,7 +45,7 @@ bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing o
 	@$(BIN)/python benchmarks/dag_parsing.py
 	@$(BIN)/python -m benchmarks.metrics
 
-generate: setup-dev  ## Write what derives from the contracts: dbt sources, doc blocks, catalogue
+generate: setup-dev  ## Write what derives from the declarations: dbt sources, doc blocks, catalogue, claims
 	@$(BIN)/drypowder generate
 
 sample: setup-dev  ## Write sample/ anew from recorded responses (needs DRYPOWDER_RECORDINGS)

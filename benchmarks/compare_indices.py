@@ -15,8 +15,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from warehouse import declarations
 from warehouse.estimators.expanding import expanding_rank
 from warehouse.release import connect
+from warehouse.settings import PROJECT_ROOT
 
 DOCS = Path(__file__).parents[1] / "docs"
 OURS = {"csi": "Capital Scarcity Index", "cost_of_capital_index": "Cost of capital index"}
@@ -87,7 +89,23 @@ def plot(table, path):
     figure.savefig(path, dpi=90)
 
 
-def page(table, rows, release):
+def lacking(connection):
+    """Return the newest day without a value of the scarcity index, its pillars that lack inputs, and how many it has.
+
+    None where the newest day has a value.
+    """
+    newest = connection.execute(
+        "select period_end, null_reason from metrics.latest where metric_id = 'csi' order by period_end desc limit 1"
+    ).fetchone()
+    if newest is None or newest[1] is None:
+        return None
+    components = declarations.seed(PROJECT_ROOT / "dbt_project", "index_components")
+    pillars = {each["pillar"] for each in components if each["index_id"] == "csi"}
+    kind, _, named = newest[1].partition(": ")
+    return newest[0], named.split(", ") if kind == "missing_pillar" else [newest[1]], len(pillars)
+
+
+def page(table, rows, release, absent):
     """Return the page's text."""
     lines = [
         "# Our measures beside published indices",
@@ -111,12 +129,14 @@ def page(table, rows, release):
             if mine in table and other in table and table[[mine, other]].dropna().shape[0] > 2 * WEEKS:
                 lines += ["", f"Largest divergences of {label.lower()} and {its_label}, by expanding percentile:", ""]
                 lines += [f"- {day}: {a:.2f} against {b:.2f}" for day, a, b in divergences(table, mine, other)]
-    if "csi" not in table:
+    if "csi" not in table and absent:
+        day, named, count = absent
         lines += [
             "",
             (
-                "The Capital Scarcity Index has no value on the sample: four of its five pillars lack inputs there "
-                "(`drypowder explain csi US 2026-05-22` says which). Its comparison waits for landed data."
+                f"The Capital Scarcity Index has no value on the sample: {len(named)} of its {count} pillars lack "
+                f"inputs there ({', '.join(named)}). `drypowder explain csi US {day} --depth 1` says which. Its "
+                "comparison waits for landed data."
             ),
         ]
     return "\n".join(lines) + "\n"
@@ -127,8 +147,9 @@ def main():
     home = Path(sys.argv[1])
     with connect(home) as connection:
         table = weekly(connection)
+        absent = lacking(connection)
     plot(table, DOCS / "images" / "comparison.png")
-    text = page(table, rank_correlations(table), (home / "current").resolve().name)
+    text = page(table, rank_correlations(table), (home / "current").resolve().name, absent)
     (DOCS / "comparison.md").write_text(text)
     sys.stdout.write(text)
 

@@ -117,7 +117,7 @@ TAGS = frozenset(
         "AvailableForSaleSecuritiesNoncurrent",
     }
 )
-"""The tags of METHOD's A.1, and of the statement lines that its identity needs."""
+"""The tags of A.1 of docs/method.md, and of the statement lines that its identity needs."""
 
 COMPANIES = {
     320193: ("AAPL", "Apple Inc.", "2026-03-25"),
@@ -570,7 +570,7 @@ NOTES = {
     "sec": (
         "SEC EDGAR companyfacts, and facts as filed in 10-Q, 10-K and 8-K",
         "public domain (US government)",
-        "tags that METHOD's A.1 does not name; labels; facts not exactly as filed; filing days that are not known",
+        "tags that docs/method.md A.1 does not name; labels; facts not exactly as filed; unknown filing days",
     ),
     "fiscaldata/auctions": (
         "Treasury: Fiscal Data auctions_query and whole-history download, TreasuryDirect securities",

@@ -10,10 +10,21 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+NO_RECORDINGS = "no recorded responses"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many tests a stranger's clone cannot run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(NO_RECORDINGS in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.write_line(f"{count} tests were skipped for want of recorded responses (CONTRIBUTING.md).")
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """Folder of real recorded responses, which a stranger's clone does not have."""
     folder = Path(os.environ.get("DRYPOWDER_RECORDINGS") or PROJECT.parent / "shared" / "data")
     if not (folder / "sec").is_dir():
-        pytest.skip(f"no recorded responses in {folder}: set DRYPOWDER_RECORDINGS to their folder")
+        pytest.skip(f"{NO_RECORDINGS} in {folder}: set DRYPOWDER_RECORDINGS to their folder")
     return folder

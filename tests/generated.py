@@ -5,7 +5,7 @@ Treasury that issues and redeems, one yield curve, one bitcoin, from which each 
 to add up does. `fill` writes it through the contracts: types, known_at and pit_quality come from their rules.
 
 What is planted, to be found again by the estimators: the weekly change of yields and of credit stress answers the
-demand surprise `World.surprise` of the week before with `World.slope_bp` (METHOD.md, A.7), and the return of crypto
+demand surprise `World.surprise` of the week before with `World.slope_bp` (docs/method.md, A.7), and the return of crypto
 runs ahead of that change by `crypto_leads_weeks`.
 """
 
@@ -659,13 +659,13 @@ def _coupon_frame(tenor: str, prefix: int, settles: np.ndarray, dated: np.ndarra
 
 
 def expanding_percentile(values: np.ndarray) -> np.ndarray:
-    """Return the share of the past, the present included, below each value; equals count half (METHOD.md, 1)."""
+    """Return the share of the past, the present included, below each value; equals count half (docs/method.md, 1)."""
     below = np.array([np.sum(values[:n] < values[n]) for n in range(len(values))])
     return (below + 0.5) / np.arange(1, len(values) + 1)
 
 
 def coupon_price(coupon: np.ndarray, yields: np.ndarray, issue: np.ndarray, maturity: np.ndarray) -> np.ndarray:
-    """Return prices per 100 without accrued interest, by 31 CFR 356 Appendix B (METHOD.md, A.3)."""
+    """Return prices per 100 without accrued interest, by 31 CFR 356 Appendix B (docs/method.md, A.3)."""
     months = (maturity.astype("datetime64[M]") - issue.astype("datetime64[M]")).astype(int)
     coupons = -(-months // 6)
     coupons = np.where(add_months(maturity, -6 * coupons) > issue, coupons, coupons - 1)

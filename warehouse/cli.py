@@ -33,7 +33,9 @@ app = typer.Typer(
     "A run is: [bold]land[/] (fetch, keep the bytes, cast), [bold]load[/] and [bold]validate[/] (judge what came in), "
     "[bold]build[/] (dbt), [bold]check[/] (judge what goes out), [bold]publish[/]. [bold]run[/] does all of it; "
     "Airflow's DAGs call the same verbs.\n\n"
-    'Start with [bold]make demo[/], then [bold]drypowder --home data/demo query "select * from metrics.latest"[/].',
+    "Start with [bold]make demo[/], then [bold]drypowder --home data/demo tables[/] and "
+    '[bold]drypowder --home data/demo query "select entity_id, period_end, value, known_at from metrics.latest '
+    "where metric_id = 'capex_ttm' order by period_end desc limit 10\"[/].",
     rich_markup_mode="rich",
     no_args_is_help=True,
     add_completion=False,
@@ -257,6 +259,7 @@ def run() -> None:
     settings = _settings()
     styles = {"done": "green", "nothing new": "dim", "not recorded": "dim", "unavailable": "yellow", "failed": "red"}
     failed: list[pipeline.Step] = []
+    absent = 0
     last = ""
     with Progress(
         SpinnerColumn(),
@@ -278,7 +281,10 @@ def run() -> None:
                 failed.append(step)
                 err.print(f"    {step.detail}", markup=False, highlight=False, soft_wrap=True)
             bar.advance(task)
+            absent += step.outcome == "not recorded"
             last = step.outcome
+    if absent:
+        err.print(f"{absent} tables are not in the recording; --verbose names the addresses.", style="dim")
     if last == "nothing new":
         out.print("Nothing new came in; nothing was published." if not failed else "Nothing was published.")
     else:
@@ -290,7 +296,7 @@ def run() -> None:
 
 @app.command()
 def demo() -> None:
-    """Run the main job for real under Airflow's own scheduler, on the recorded sample, in a home of its own."""
+    """Run the main job for real under Airflow's own scheduler, on the sample, in a home of its own."""
     from warehouse.demo import demo as run_demo
 
     run_demo(_settings(), out)
@@ -349,8 +355,15 @@ def query(
         Format, typer.Option("--format", "-f", help="How to print: a table, CSV, or one JSON object a line.")
     ] = Format.table,
     limit: Annotated[int, typer.Option(min=1, help="Rows to print in a table; csv and json print all.")] = 100,
+    expanded: Annotated[
+        bool | None,
+        typer.Option("--expanded/--wide", help="One column a line, or one row; the default is what fits the width."),
+    ] = None,
 ) -> None:
-    """Ask the current release, read-only: "select * from metrics.as_of(date '2025-02-26') where entity_id = 'NVDA'"."""
+    """Ask the release, read-only: "select period_end, value from metrics.latest where metric_id = 'rrp_usd_bn'".
+
+    A NULL is printed as NULL (in csv as nothing). `drypowder tables` says what there is to ask.
+    """
     import duckdb
 
     from warehouse.querying import guard
@@ -373,25 +386,42 @@ def query(
             clean = (None if isinstance(value, float) and not math.isfinite(value) else value for value in row)
             sys.stdout.write(json.dumps(dict(zip(names, clean, strict=True)), default=str) + "\n")
     else:
-        _print_rows(names, rows[:limit])
+        print_rows(names, rows[:limit], expanded=expanded)
         shown = f" (first {limit} shown)" if len(rows) > limit else ""
         out.print(f"{len(rows):,} row(s){shown}", style="dim")
 
 
-def _print_rows(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    """Print a table, or each row as a list of fields where the table would not fit: nothing is cut off."""
+def print_rows(names: list[str], rows: list[tuple[Any, ...]], *, expanded: bool | None = None) -> None:
+    """Print a table, or each row as a list of fields where the table is wider than the line: nothing is cut off."""
     grid = Grid(*map(escape, names))
     for row in rows:
-        grid.add_row(*(Text("" if value is None else str(value)) for value in row))
+        grid.add_row(*map(_shown, row))
     needed = out.measure(grid, options=out.options.update(max_width=100_000)).maximum
-    if not out.is_terminal or needed <= out.width:
+    if expanded is None:
+        expanded = needed > out.width
+    if not expanded:
         Console(width=max(needed, out.width), file=out.file).print(grid)
         return
     widest = max(map(len, names))
     for number, row in enumerate(rows, 1):
         out.rule(f"row {number}", align="left")
         for name, value in zip(names, row, strict=True):
-            out.print(Text(f"{name:{widest}}  {'' if value is None else value}"), soft_wrap=True)
+            out.print(Text(f"{name:{widest}}  ").append(_shown(value)), soft_wrap=True)
+
+
+def _shown(value: object) -> Text:
+    """Return a value as it is printed; a NULL by its name, so that it is not taken for an empty text."""
+    return Text("NULL", style="dim") if value is None else Text(str(value))
+
+
+@app.command()
+def tables(
+    table: Annotated[str, typer.Argument(help="Table, such as marts.fct_auctions; all when left out.")] = "",
+) -> None:
+    """List what the current release holds: tables with rows and description, or the columns of one."""
+    from warehouse import report
+
+    report.print_tables(_settings(), out, table)
 
 
 @app.command()
@@ -580,7 +610,7 @@ def quarantine_list(
     names = ["table", "partition", "border", "rule", "rows", "since", "reason"]
     values = [tuple(str(getattr(e, n))[:19] if n == "since" else getattr(e, n) for n in names) for e in found]
     if values:
-        _print_rows(names, values)
+        print_rows(names, values)
     else:
         out.print("Nothing is in quarantine.", style="green")
 
@@ -595,7 +625,7 @@ def quarantine_show(
 
     names, values = quarantined.rows(table, _settings(), limit=limit)
     if values:
-        _print_rows(names, values)
+        print_rows(names, values)
     else:
         out.print(f"{table} has no row in quarantine.", style="green")
 
@@ -671,7 +701,7 @@ def generate(
     *,
     check_only: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")] = False,
 ) -> None:
-    """Write what derives from the contracts: dbt sources, doc blocks and the catalogue."""
+    """Write what derives from the declarations: dbt sources, doc blocks, the catalogue and the claims."""
     from warehouse import catalogue
 
     project = _settings().project

@@ -147,7 +147,7 @@ class Licence:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownAt:
-    """When the public could know a row, as SQL over the table's own columns (METHOD.md, section c).
+    """When the public could know a row, as SQL over the table's own columns (docs/method.md, section c).
 
     `sql` gives a TIMESTAMPTZ, `pit_quality` a VARCHAR. Both may use the macros of warehouse/sql/known_at.sql:
     `new_york(date, time)` and `after_business_days(date, n)`; both may read `fetched_at`.

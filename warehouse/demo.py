@@ -1,4 +1,4 @@
-"""The main job for real, on the recorded sample, by Airflow's own scheduler, with a person watching."""
+"""The main job for real, on the sample, by Airflow's own scheduler, with a person watching."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from warehouse.headless_airflow import LAST_LINES, HeadlessAirflow, OrchestrationFailed
+from warehouse.pipeline import NOT_RECORDED
 from warehouse.settings import Settings
 from warehouse.sources import tables
 
@@ -25,6 +26,9 @@ STEPS = ("load", "validate", "transform", "check", "publish")
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 900.0
 """So long may nothing at all change before the demonstration gives up."""
+
+NOT_IN_THE_SAMPLE = "not in the sample"
+"""Why most ingests are skipped, said in short; the task's log has the addresses."""
 
 _MARKS = {"success": "green", "skipped": "yellow", "failed": "red", "up_for_retry": "red", "running": "cyan"}
 
@@ -130,11 +134,13 @@ class _Watch:
             now.rows = (self.airflow.get(path) or {}).get("value")
         elif now.state == "skipped":
             now.note = _reason(self._log(now))
+            if now.note.rstrip(".").endswith(NOT_RECORDED):
+                now.note = NOT_IN_THE_SAMPLE
         self.attempts[key] = now
         self.changed_at = time.monotonic()
         if not self.console.is_terminal and (now.is_over or now.state == "running"):
             rows = "" if now.rows is None else f", {now.rows:,} rows"
-            took = f", {now.elapsed}" if now.is_over and now.seconds is not None else ""
+            took = f", {now.elapsed}" if now.is_over and now.seconds is not None and not now.note else ""
             note = f": {now.note}" if now.note else ""
             line = f"{now.dag}.{now.task} {now.state}{rows}{took}{note}"
             self.console.print(line, highlight=False, soft_wrap=True, markup=False)
@@ -196,9 +202,9 @@ class _Watch:
 
 
 def demo(settings: Settings, console: Console) -> Demo:
-    """Run every ingest DAG on the recorded sample, let what landed trigger the build, and show the release.
+    """Run every ingest DAG on the sample, let what landed trigger the build, and show the release.
 
-    The home is `demo` below the default home unless another one is set; the transport is the recorded sample unless
+    The home is `demo` below the default home unless another one is set; the transport is the sample unless
     another recording is set. Everything that was started has ended when this returns or raises.
 
     Raises:
@@ -237,6 +243,9 @@ def demo(settings: Settings, console: Console) -> Demo:
         seconds=time.monotonic() - started,
         peak_rss_bytes=peak,
     )
+    absent = sum(attempt.note == NOT_IN_THE_SAMPLE for attempt in watch.attempts.values())
+    if absent:
+        tell(f"{absent} of {len(ingests)} tables are not in the sample; the logs in {airflow.logs} name the addresses")
     _say_what_came_of_it(result, console, failed=bool(failures))
     if result.release:
         report.print_release(settings, console)

@@ -70,6 +70,13 @@ class _ServerError(Exception):  # never leaves this module
         self.answer = answer
 
 
+def _log_retries() -> None:
+    """Let tries again stand in the log, which a terminal shows with --verbose: structlog, where it is, prints them."""
+    from stamina import instrumentation
+
+    instrumentation.set_on_retry_hooks([instrumentation.LoggingOnRetryHook])
+
+
 @dataclass(kw_only=True)
 class _Component:
     name: str
@@ -351,6 +358,7 @@ class HeadlessAirflow:
     def _wait_for_api(self, deadline: float) -> None:
         import httpx
 
+        _log_retries()
         client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
         self._client = client
         while True:

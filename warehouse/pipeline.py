@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NOT_RECORDED = "not in the recording"
+"""How the message of a table ends of which a recording has nothing, as may be meant; the log has the addresses."""
+
 Progress = Callable[[str], None]
 """Told one line whenever something a person would want to see has happened."""
 
@@ -450,10 +453,8 @@ def _why_nothing_landed(result: Landed, attempts: Sequence[Attempt]) -> Warehous
     if lasting and lasting[0]:
         return lasting[0]
     if away and not result.unchanged and away[0]:
-        return NotRecorded(
-            f"{name}: none of its {len(away)} partition(s) is in the recording, which may be meant so; "
-            f"the first is {away[0].got}"
-        )
+        log.info("%s: none of %d partition(s) is in the recording; the first is %s", name, len(away), away[0].got)
+        return NotRecorded(f"{name}: {NOT_RECORDED}")
     missing = f" and {len(away)} not in the recording" if away else ""
     return NothingNew(f"{name}: nothing new, {result.unchanged} partition(s) unchanged{missing}")
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from warehouse import calendar, clock, landing, release, sources
 from warehouse.archive import Archive
-from warehouse.errors import NoRelease
+from warehouse.errors import ConfigurationError, NoRelease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -205,6 +205,9 @@ STATES = {
 }
 """Every state of a table, in the order of the summary, with its colour."""
 
+PARSER_SAW = {"recorded": "real bytes", "documented": "documents"}
+"""What a table's parser has read, in words that are not also those of where a row came from."""
+
 _WIDTHS = {
     "Table": 24,
     "State": 12,
@@ -213,7 +216,7 @@ _WIDTHS = {
     "Next due (UTC)": 16,
     "Asked": 10,
     "Origin": 13,
-    "Proven": 10,
+    "Parser saw": 10,
 }
 """Columns of the status, which with two spaces between them fit 120."""
 
@@ -404,7 +407,7 @@ def _cells(each: Standing) -> list[str]:
         _instant(each.next_due_at),
         f"{each.last_asked_at:%Y-%m-%d}" if each.last_asked_at else "",
         each.origin,
-        each.proven,
+        PARSER_SAW[each.proven],
     ]
 
 
@@ -417,6 +420,46 @@ def _remarks(each: Standing) -> Iterator[str]:
     if each.quarantined:
         rules = ", ".join(f"{rule} {rows:,}" for rule, rows in each.quarantined.items())
         yield f"{sum(each.quarantined.values()):,} row(s) in quarantine ({rules}); see `drypowder quarantine list`."
+
+
+def print_tables(settings: Settings, console: Console, name: str = "") -> None:
+    """Print the tables of the current release with their rows and descriptions, or the columns of one.
+
+    Raises:
+        ConfigurationError: the release has no such table.
+    """
+    rows = {each: spec["rows"] for each, spec in release.current(settings).manifest["tables"].items()}
+    chosen = [each for each in rows if name in {"", each, each.partition(".")[2]}]
+    if not chosen:
+        raise ConfigurationError(
+            f"The release has no table {name}", expected="one that `drypowder tables` lists", got=name
+        )
+    with release.connect(settings.home) as connection:
+        said = dict(
+            connection.execute("select schema_name || '.' || table_name, comment from duckdb_tables()").fetchall()
+        )
+        columns = connection.execute(
+            "select column_name, data_type, comment from duckdb_columns() "
+            "where schema_name || '.' || table_name = ? order by column_index",
+            [chosen[0]],
+        ).fetchall()
+    if name:
+        console.print(f"[bold]{chosen[0]}[/], {rows[chosen[0]]:,} rows", highlight=False)
+        console.print(said[chosen[0]] or "", markup=False, highlight=False)
+        grid = Grid("Column", "Type", "Meaning", box=None, pad_edge=False)
+        for column, kind, meaning in columns:
+            grid.add_row(Text(column), Text(kind), Text(meaning or ""))
+    else:
+        grid = Grid("Table", "Rows", "What it holds", box=None, pad_edge=False)
+        grid.columns[1].justify = "right"
+        for each in chosen:
+            first, _, more = (said[each] or "").partition(". ")
+            grid.add_row(Text(each), f"{rows[each]:,}", Text(f"{first}." if more else first))
+    grid.columns[0].no_wrap = True
+    console.print(grid)
+    if not name:
+        console.print("metrics.as_of(ts) and metrics.compare(ts1, ts2) are read like tables.", highlight=False)
+        console.print("`drypowder tables <table>` says more of one.", markup=False, highlight=False)
 
 
 def print_releases(settings: Settings, console: Console) -> None:

@@ -49,13 +49,23 @@ OPS = {
     "freshness": "source varchar, table_name varchar, last_checked_at timestamptz, last_changed_at timestamptz, "
     "newest_period_end date, stale_after_days integer, cadence varchar, origin varchar",
 }
-"""The builder's own records. A home made before a column was added gets it when it is opened.
+"""The builder's own records. A home made before a column was added gets it when it is opened."""
 
-`documents` has every answer of a loaded fetch, in order: where it came from and which bytes of the archive it is.
-`quarantine` counts the rows set aside, by rule. `history_changes` says where a publisher changed its past: `truncated`
-(its file starts later than before; ours stays whole), `withdrawn` (tombstones), `restated` (new versions). `drift`
-lists the fields that a publisher added and no contract knows yet.
-"""
+MEANINGS = {
+    "loads": "Every fetch that was loaded, with its rows, new versions and tombstones.",
+    "documents": "Every answer of a loaded fetch, in order: where it came from and which bytes of the archive it is.",
+    "held_back": "What is not in marts and metrics because landing or a gate refused it, and why.",
+    "validations": "Every expectation that a gate has judged, and what it saw.",
+    "quarantine": "Rows set aside, counted by rule.",
+    "history_changes": "Where a publisher changed its past: truncated (its file starts later than before; ours stays "
+    "whole), withdrawn (tombstones) or restated (new versions).",
+    "contracts": "The contract that each raw table was made by.",
+    "discarded": "Digests of the quarantined rows that were left out for good.",
+    "drift": "Fields that a publisher added and no contract knows yet.",
+    "terms": "What each publisher allows, and what to write beside its figures.",
+    "freshness": "When each landed table was last asked for and last changed, and its newest period.",
+}
+"""What each of them holds; a release carries it as the table's comment."""
 
 _SPELLING = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
@@ -169,6 +179,10 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, internal: bool, may_diffe
         connection.execute(f"create table if not exists ops.{table_name} ({columns})")
         for column in columns.replace(" primary key", "").split(", "):
             connection.execute(f"alter table ops.{table_name} add column if not exists {column}")
+    said = connection.execute("select table_name, comment from duckdb_tables() where schema_name = 'ops'").fetchall()
+    for table_name, meaning in MEANINGS.items():
+        if (table_name, meaning) not in said:
+            connection.execute(f"comment on table ops.{table_name} is '{meaning}'")
     known = {
         row[0]
         for row in connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()

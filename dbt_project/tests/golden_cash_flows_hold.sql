@@ -1,4 +1,4 @@
--- Annual figures of filings for concepts that are no metric yet (METHOD.md, golden facts 1 to 3, 17 and 19).
+-- Annual figures of filings for concepts that are no metric yet (docs/method.md, golden facts 1 to 3, 17 and 19).
 -- One whose company has not landed is passed over.
 with expected as (
 

@@ -1,4 +1,4 @@
--- Figures of filings for parts of the funding of capex that are no metric (METHOD.md, golden facts 3 to 5, 19 and 21, and
+-- Figures of filings for parts of the funding of capex that are no metric (docs/method.md, golden facts 3 to 5, 19 and 21, and
 -- the two of A.1 that a note tag or the wrong sum would miss). One whose company has not landed is passed over.
 with expected as (
 

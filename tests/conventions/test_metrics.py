@@ -69,6 +69,12 @@ def test_there_are_metrics():
     assert len(declared()) > 50
 
 
+def test_documents_say_how_many_there_are():
+    readme, changelog = ((PROJECT_ROOT / name).read_text() for name in ("README.md", "CHANGELOG.md"))
+    assert re.findall(r"(\d+) metrics are declared", readme) == [str(len(declared()))]
+    assert re.findall(r"(\d+) metrics instead of fourteen", changelog) == [str(len(declared()))]
+
+
 @pytest.mark.parametrize("name", sorted(declared()))
 def test_a_metric_is_declared_whole(name):
     metric = declared()[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import subprocess
 from datetime import UTC, datetime
@@ -98,6 +99,7 @@ def test_generated_files_are_fresh():
 
 
 def test_a_stale_generated_file_is_noticed(tmp_path):
+    shutil.copytree(PROJECT_ROOT / "dbt_project", tmp_path / "dbt_project", ignore=shutil.ignore_patterns("target"))
     catalogue.write(tmp_path)
     assert catalogue.stale(tmp_path) == []
     spoilt = tmp_path / "docs" / "catalogue" / "README.md"

@@ -158,7 +158,7 @@ def test_a_history_written_day_by_day_is_the_history(tmp_path, home, world):
 
 
 def slope_at(percentile, world, levels):
-    """Kernel slope of the next week's change on the surprise (METHOD.md, A.7), bp per standard deviation."""
+    """Kernel slope of the next week's change on the surprise (docs/method.md, A.7), bp per standard deviation."""
     inside = (world.weeks >= world.start) & (world.weeks <= world.end)
     change = 100 * np.diff(levels)[inside[:-1]]
     surprise, place = world.surprise[:-1][inside[:-1]], world.powder_percentile[:-1][inside[:-1]]

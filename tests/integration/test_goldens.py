@@ -1,4 +1,4 @@
-"""Golden facts (METHOD b.3) out of a release, as of the day each became known: from the sample and from real bytes."""
+"""Golden facts (docs/method.md b.3) out of a release, as of the day each became known: from the sample and from real bytes."""
 
 from __future__ import annotations
 

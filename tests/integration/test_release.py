@@ -276,3 +276,25 @@ def test_the_readme_shows_what_the_demo_prints(built):
     readme = (PROJECT_ROOT / "README.md").read_text().splitlines()
     start = readme.index(shown[0])
     assert readme[start : start + len(shown)] == shown
+
+
+def test_the_readme_says_how_far_the_sample_reaches(built):
+    readme = " ".join((PROJECT_ROOT / "README.md").read_text().split())
+    with warehouse.connect(built.home) as connection:
+        counted = connection.execute("""
+            select
+                count(*) filter (metric_id not in (select metric_id from metrics.latest)),
+                count(*) filter (metric_id in (select metric_id from metrics.latest where value is not null))
+            from metrics.dim_metric
+        """).fetchone()
+        of_group = connection.execute(
+            "select count(*), count(value) from metrics.latest where entity_id = 'ai_core'"
+        ).fetchone()
+        verdicts = connection.execute("""
+            select count(*) filter (verdict = 'untestable'), count(*) from metrics.claim_scorecard
+            where date_day = (select max(date_day) from metrics.claim_scorecard)
+        """).fetchone()
+    assert f"{counted[0]} of them have no row in `metrics.latest`, and {counted[1]} have a value" in readme
+    assert of_group[1] == 2
+    assert f"of its {of_group[0]:,} rows in `metrics.latest` two have a value" in readme
+    assert f"{verdicts[0]} of {verdicts[1]} claims are untestable on the sample" in readme

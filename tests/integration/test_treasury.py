@@ -19,7 +19,7 @@ def ask(built):
 
 
 def test_every_recorded_price_follows_from_its_yield(ask):
-    """METHOD A.3: 710 of 710 nominal coupons and 85 of 85 indexed ones to a millionth, and every bill."""
+    """docs/method.md A.3: 710 of 710 nominal coupons and 85 of 85 indexed ones to a millionth, and every bill."""
     found = ask(
         "select security_kind, count(*), count(*) filter (where abs(computed_price_per100_usd - "
         "coalesce(unadjusted_price_per100_usd, price_per100_usd)) <= 0.000001) from marts.fct_auctions "

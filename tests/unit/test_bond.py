@@ -100,12 +100,12 @@ def test_published_prices_of_golden_facts_42_and_43(priced, settled, matures, co
 
 
 def test_the_refunding_of_february_2026(priced):
-    """Durations of METHOD A.3. The three-year yield is not in it: 3.518 per cent and the eighth below stand for it."""
+    """Durations of docs/method.md A.3. The three-year yield is not in it: 3.518 per cent and the eighth below stand for it."""
     three, ten = priced(("2026-02-17", "2029-02-15", 3.5, 3.518), ("2026-02-17", "2036-02-15", 4.125, 4.177))
     assert round(three.duration, 3) == 2.819
     assert round(ten.duration, 3) == 8.115
     assert round(58 * three.dv01 / ten.ten_year_dv01, 1) == 20.2
-    # METHOD says 42.0, which takes the note itself for the reference; a ten-year at par at its yield makes it 41.9
+    # docs/method.md says 42.0, which takes the note itself for the reference; a ten-year at par at its yield makes it 41.9
     assert round(42 * ten.dv01 / ten.ten_year_dv01, 1) == 41.9
 
 

@@ -7,7 +7,7 @@ import pytest
 import stamina
 
 from tests.unit.toy import Reply
-from warehouse.headless_airflow import HeadlessAirflow, OrchestrationFailed
+from warehouse.headless_airflow import HeadlessAirflow, OrchestrationFailed, _log_retries
 from warehouse.settings import PROJECT_ROOT
 
 
@@ -21,6 +21,18 @@ def airflow(tmp_path, publisher):
 def test_a_locked_database_is_asked_again(airflow, publisher):
     publisher.says("/api/v2/dags", Reply(b"database is locked", 500), b'{"dags": []}')
     assert airflow.get("dags") == {"dags": []}
+
+
+def test_a_try_again_is_not_printed(airflow, publisher, capsys):
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    try:
+        _log_retries()
+        publisher.says("/api/v2/dags", Reply(b"database is locked", 500), b'{"dags": []}')
+        with stamina.set_testing(testing=False):
+            airflow.get("dags")
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(hooks)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_database_that_stays_locked_is_told(airflow, publisher):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import duckdb
 import pytest
+from rich.console import Console
 
+from warehouse import cli
 from warehouse.errors import UnsafeQuery
 from warehouse.querying import guard
 from warehouse.release import HARDENED
@@ -81,3 +85,29 @@ def test_the_settings_hold_even_for_sql_that_was_not_judged(connection):
     ):
         with pytest.raises(duckdb.Error):
             connection.execute(sql)
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """Return what `query` prints of rows on a line of 60 characters."""
+
+    def _printed(names, rows, **options):
+        console = Console(file=StringIO(), width=60)
+        monkeypatch.setattr(cli, "out", console)
+        cli.print_rows(names, rows, **options)
+        return console.file.getvalue()
+
+    return _printed
+
+
+def test_a_null_is_printed_by_its_name(printed):
+    assert "│ NULL │" in printed(["a", "b"], [(None, "")])
+    assert printed(["a", "b"], [(None, "")], expanded=True).splitlines()[1:] == ["a  NULL", "b  "]
+
+
+def test_a_row_wider_than_the_line_is_printed_one_column_a_line_and_whole(printed):
+    wide = printed(["metric", "note"], [("capex", "x" * 80), ("ocf", "y")])
+    assert wide.count("row ") == 2
+    assert f"note    {'x' * 80}\n" in wide
+    assert "row 1" not in printed(["metric", "note"], [("capex", "x")])
+    assert "x" * 80 in printed(["metric", "note"], [("capex", "x" * 80)], expanded=False)

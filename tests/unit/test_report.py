@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tests.unit.toy import Reply, rate, rates_json, toy_source
 from warehouse import pipeline, report, sources
+from warehouse.errors import ConfigurationError
 from warehouse.settings import Settings
 
 NOW = "2026-07-25T12:00:00Z"
@@ -145,7 +146,7 @@ def test_every_line_fits_120_columns_and_shows_the_columns_asked_for(home, regis
     assert lines[1].split("  ")[0] == "Table"
     row = next(line for line in lines if line.startswith("rates"))
     assert row.split() == [
-        "rates", "fresh", "2026-07-24", "1", "d", "2026-07-25", "20:00", "2026-07-25", "live", "recorded",
+        "rates", "fresh", "2026-07-24", "1", "d", "2026-07-25", "20:00", "2026-07-25", "live", "real", "bytes",
     ]  # fmt: skip
     assert "toy Toy" in lines
 
@@ -212,7 +213,7 @@ def test_a_parser_that_saw_only_documents_names_the_check_that_it_waits_for(home
     (home.home / "live-checks.json").write_text(json.dumps({"toy.rates": NOW}))
     printed = status(home)
     assert "check-live" not in printed
-    assert "documented" in printed
+    assert "documents" in printed
 
 
 def test_a_table_that_no_release_knows_yet_is_listed(home, registry, publish):
@@ -254,3 +255,42 @@ def test_a_standing_knows_what_was_asked_since_the_release(publisher, home, regi
     found = report.standings(home)[0]
     assert found.last_asked_at > datetime(2026, 7, 25, 12, tzinfo=UTC)  # the wire's clock is the wall's
     assert found.newest_period_end == date(2026, 7, 24)  # what is published is the release
+
+
+@pytest.fixture
+def described(home):
+    """Publish a release of two tables whose comments say what they are."""
+    path = home.releases / "2026.07.25.1"
+    path.mkdir(parents=True)
+    with duckdb.connect(str(path / "warehouse.duckdb")) as writer:
+        writer.execute("create schema marts; create table marts.fct_toys (toy varchar, price double)")
+        writer.execute("comment on table marts.fct_toys is 'One row per toy. More of it.'")
+        writer.execute("comment on column marts.fct_toys.price is 'What it costs.'")
+        writer.execute("create schema ops; create table ops.loads (fetch_id varchar)")
+    manifest = {"id": path.name, "tables": {"marts.fct_toys": {"rows": 1234}, "ops.loads": {"rows": 0}}}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    home.current.symlink_to(path)
+    return home
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "unsaid"),
+    [
+        ("", ["marts.fct_toys  1,234  One row per toy.", "ops.loads           0"], ["More of it", "price"]),
+        ("marts.fct_toys", ["One row per toy. More of it.", "price   DOUBLE   What it costs."], ["ops"]),
+        ("fct_toys", ["marts.fct_toys, 1,234 rows", "toy     VARCHAR"], ["ops"]),
+    ],
+)
+def test_the_tables_of_a_release_say_what_they_hold(described, asked, said, unsaid):
+    console = Console(file=StringIO(), width=120)
+    report.print_tables(described, console, asked)
+    printed = console.file.getvalue()
+    for text in said:
+        assert text in printed
+    for text in unsaid:
+        assert text not in printed
+
+
+def test_a_table_that_a_release_has_not_is_an_error(described):
+    with pytest.raises(ConfigurationError, match="no table marts.nothing"):
+        report.print_tables(described, Console(file=StringIO()), "marts.nothing")

@@ -142,7 +142,7 @@ def test_guidance_that_was_raised_keeps_what_it_was_before():
 
 
 def test_the_guidance_of_method_is_here():
-    # METHOD.md b.3, fact 23.
+    # docs/method.md b.3, fact 23.
     held = {(r["entity_id"], r["period_end"], r["low_usd_bn"], r["high_usd_bn"]) for r in rows_of("capex_guidance")}
     assert held >= {
         ("GOOGL", "2026-12-31", "175", "185"),
@@ -154,7 +154,7 @@ def test_the_guidance_of_method_is_here():
 
 
 def test_the_tranches_of_a_deal_sum_to_what_method_says_of_it():
-    # METHOD.md b.3, fact 24.
+    # docs/method.md b.3, fact 24.
     sums = defaultdict(Decimal)
     for row in rows_of("off_balance_financing"):
         sums[row["deal_id"], row["currency"]] += Decimal(row["amount_bn"])
@@ -172,7 +172,7 @@ def test_the_tranches_of_a_deal_sum_to_what_method_says_of_it():
 
 
 def test_a_refunding_pays_what_matures_and_raises_the_rest():
-    # METHOD.md b.3, fact 45; the May refundings of 2024 and 2025 stand beside it.
+    # docs/method.md b.3, fact 45; the May refundings of 2024 and 2025 stand beside it.
     found = defaultdict(dict)
     for row in rows_of("refunding_statements"):
         if row["measure"].startswith("refunding_"):

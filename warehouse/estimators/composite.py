@@ -1,4 +1,4 @@
-"""From scores of many columns to one index in 0..100, and two other ways to the same question (METHOD A.12).
+"""From scores of many columns to one index in 0..100, and two other ways to the same question (docs/method.md A.12).
 
 A score is a share u in (0, 1), oriented so that a higher one means more of what the index measures; rows are days in
 the order of time. History never moves: of a row only the rows before it, and itself, are asked.

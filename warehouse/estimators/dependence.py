@@ -1,4 +1,4 @@
-"""What falls together, and with what: tails, ranks and betas of the elimination league (METHOD A.10, C2, C5, C11).
+"""What falls together, and with what: tails, ranks, betas of the elimination league (docs/method.md A.10, C2, C5, C11).
 
 Panels are (periods, assets), in the order of time, NaN where an asset has no price. Returns and changes are over one
 period; a unit of a beta is a unit of its regressor.
@@ -260,7 +260,7 @@ def multiplier_beta(
     """Return the slope of weekly risk returns on AI funding news over the last `window` weeks, newer weeks heavier.
 
     A week without news is 0, one of which nothing is known NaN. A week's weight halves every `half_life` weeks of age
-    (our assumption: METHOD says "weighted" and no more). Refused below `min_n` weeks, or `min_news` weeks with news:
+    (our assumption: it says "weighted" and no more). Refused below `min_n` weeks, or `min_news` weeks with news:
     a slope through two announcements is no multiplier. "Fiscal-like" is above 0.
     """
     returns, news = floats(risk_return), floats(funding_news)

@@ -1,4 +1,4 @@
-"""DRAIN, INJECTION or TRANSITION: the state machine of METHOD A.8, which says `undetermined` rather than guess.
+"""DRAIN, INJECTION or TRANSITION: the state machine of docs/method.md A.8, which says `undetermined` rather than guess.
 
 Three-valued logic throughout: a missing input makes a day undetermined exactly when the state would depend on it. With
 powder at 0.60 there is no DRAIN whatever the burden is, so the answer stands without the burden.

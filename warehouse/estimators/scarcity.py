@@ -1,4 +1,4 @@
-"""Is scarcity convex? What a unit of absorption costs when the powder is low, against when it is ample (METHOD A.7).
+"""Is scarcity convex? What a unit of absorption costs when powder is low, against when ample (docs/method.md A.7).
 
 Throughout, row t of `dc` is the change of the cost of capital over the week after t (bp), of `g` the surprise of the
 balance (standard deviations, + is scarcer), of `p` the dry powder percentile (0 to 1) known at t. A row of which one

@@ -1,4 +1,4 @@
--- What known_at rules may use (METHOD.md, section c). Temporary: only the loader's connection has them.
+-- What known_at rules may use (docs/method.md, section c). Temporary: only the loader's connection has them.
 
 -- An instant of New York's wall clock, in UTC whatever the session's time zone.
 create or replace temp macro new_york(on_date, at_time) as

@@ -176,7 +176,7 @@ def test_a_regime_keeps_every_input_and_guesses_nothing(parameters, metrics):
 
 
 def test_scarcity_is_estimated_from_weeks_that_had_ended(parameters):
-    """The planted world of METHOD A.7 through the frames: convex where powder is low, and blind to what comes after."""
+    """The planted world of docs/method.md A.7 through the frames: convex where powder is low, and blind to what comes after."""
     from warehouse.estimators.generator import planted_world
 
     world = planted_world(3)

@@ -56,7 +56,7 @@ def test_the_record_reverse_repo_lands_in_whole_dollars(land):
     assert quarantined == []
     largest = max(rows, key=lambda r: r["total_accepted_usd"])
     assert largest["operation_date"] == date(2022, 12, 30)
-    assert largest["total_accepted_usd"] == Decimal(2_553_716_000_000)  # METHOD.md, fact 48
+    assert largest["total_accepted_usd"] == Decimal(2_553_716_000_000)  # docs/method.md, fact 48
     assert (largest["term_days"], largest["term_type"]) == (1, "Overnight")
     assert largest["participant_count"] == 113
     assert largest["last_updated_new_york"] == datetime(2022, 12, 30, 13, 15, 22)  # noqa: DTZ001  (New York's clock)
@@ -90,7 +90,7 @@ def test_the_two_windows_of_the_record_day_sum_to_the_facilitys_record(land):
     rows, _ = land("repo")
     day = [r for r in rows if r["operation_date"] == date(2025, 12, 31)]
     assert [r["opens_at_new_york"] for r in day] == ["13:30", "08:15"]
-    assert sum(r["total_accepted_usd"] for r in day) == Decimal(74_600_000_000)  # METHOD.md, fact 54
+    assert sum(r["total_accepted_usd"] for r in day) == Decimal(74_600_000_000)  # docs/method.md, fact 54
 
 
 def test_an_operation_that_nobody_used_is_zero_and_not_null(land):

@@ -237,7 +237,7 @@ def test_the_recorded_older_page_is_as_long_as_the_first_page_says(network, reco
 
 
 def test_the_recorded_acceptance_times_are_utc_on_one_day_and_new_yorks_on_another(answer, recordings):
-    # NVIDIA's 10-Ks of two years, as METHOD.md (c) has it: after the close in New York, printed in two zones.
+    # NVIDIA's 10-Ks of two years, as docs/method.md (c) has it: after the close in New York, printed in two zones.
     body = (recordings / "sec" / "submissions_CIK0001045810.json").read_bytes()
     rows = {r["accessionNumber"]: r for r in extract(answer(url_of(NVDA), body)) if r["form"] == "10-K"}
     hours = {r["filingDate"]: r["acceptanceDateTime"][11:13] for r in rows.values()}

@@ -1,4 +1,4 @@
-"""The composite indices of METHOD A.12, with all that they are made of, long."""
+"""The composite indices of docs/method.md A.12, with all that they are made of, long."""
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""The multiplier of METHOD A.8: what AI funding news does to risk assets, by Friday."""
+"""The multiplier of docs/method.md A.8: what AI funding news does to risk assets, by Friday."""
 
 
 def model(dbt, session):

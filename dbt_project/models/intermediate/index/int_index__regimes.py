@@ -1,4 +1,4 @@
-"""The liquidity regime of METHOD A.8 by weekday, with every input."""
+"""The liquidity regime of docs/method.md A.8 by weekday, with every input."""
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""What a unit of absorption costs by level of dry powder (METHOD A.7), by the last Friday of each month."""
+"""What a unit of absorption costs by level of dry powder (docs/method.md A.7), by the last Friday of each month."""
 
 
 def model(dbt, session):

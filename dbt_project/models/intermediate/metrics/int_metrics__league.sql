@@ -1,5 +1,5 @@
 {{ config(meta={'known_since': 'known_at'}) }}
-{#- The elimination league of METHOD A.10, by Friday, from what was known at its cut-off. Net liquidity and the regime are
+{#- The elimination league of docs/method.md A.10, by Friday, from what was known at its cut-off. Net liquidity and the regime are
     made of other metrics: liquidity_beta and the rank correlations by regime wait for a model that reads those. -#}
 {%- set assets_needed = universe_needed() -%}
 with windows as (

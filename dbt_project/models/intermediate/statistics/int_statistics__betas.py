@@ -1,4 +1,4 @@
-"""What each asset's week answers to a change of net liquidity and of scarcity (METHOD A.10)."""
+"""What each asset's week answers to a change of net liquidity and of scarcity (docs/method.md A.10)."""
 
 
 def model(dbt, session):

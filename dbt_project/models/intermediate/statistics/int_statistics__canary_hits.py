@@ -1,4 +1,4 @@
-"""What the canary's alarms were followed by (METHOD A.11)."""
+"""What the canary's alarms were followed by (docs/method.md A.11)."""
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""Whether long duration loses, by quarter and regime (METHOD A.10)."""
+"""Whether long duration loses, by quarter and regime (docs/method.md A.10)."""
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""How broadly assets are in their own lower tails, and how far they fall together (METHOD, definitions under C11)."""
+"""How broadly assets are in their own lower tails, and how far they fall together (docs/method.md, under C11)."""
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""How far bitcoin runs ahead of scarcity and of net liquidity (METHOD A.11)."""
+"""How far bitcoin runs ahead of scarcity and of net liquidity (docs/method.md A.11)."""
 
 
 def model(dbt, session):
