@@ -83,7 +83,7 @@ def incoming_suites() -> dict[tuple[str, str], Suite]:
         written = {one.table: one for one in _written(source.code)}
         for table in source.tables:
             name = f"incoming.{source.code}__{table.name}"
-            found[source.code, table.name] = written.pop(name, None) or suite(table, source)
+            found[source.code, table.name] = written.pop(name) if name in written else suite(table, source)
         if written:
             raise ConfigurationError(
                 f"expectations/{source.code}.py judges tables that its source does not have",

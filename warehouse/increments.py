@@ -2,8 +2,9 @@
 
 After a build that ended well, `build.inputs` holds for each raw table how many rows it had and a digest of them, with
 the logic and the day of that build. The next one may keep what was known before the earliest `known_at` of the rows
-that came since (METHOD.md, section c), if all the rows of then are still there, and the logic is the same. Where that
-cannot be said everything is built anew; the note is dropped when a build begins, so that one that fails leaves none.
+that came since (docs/method.md, section c), if all the rows of then are still there, and the logic is the same. Where
+that cannot be said everything is built anew; the note is dropped when a build begins, so that one that fails leaves
+none.
 """
 
 from __future__ import annotations

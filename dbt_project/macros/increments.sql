@@ -1,6 +1,6 @@
 {#- A build of what became known since: WAREHOUSE_SINCE is the earliest instant at which what the tables are made of may
     differ from what they were last made of (warehouse/increments.py finds it); without it everything is built anew.
-    No row known before an instant depends on what became known after it (METHOD.md, section c), so that a model with
+    No row known before an instant depends on what became known after it (docs/method.md, section c), so that a model with
     `known_since` keeps those rows. build.news names the tables whose content changed in this build: a model none of
     whose inputs is named there is not run. -#}
 
