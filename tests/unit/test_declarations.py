@@ -40,6 +40,7 @@ def test_the_macros_of_a_release_give_the_columns_that_are_declared(blocks):
         connection.execute("create schema metrics")
         columns = ", ".join(f"{c.name} {c.type}" for c in observations.columns)
         connection.execute(f"create table metrics.metric_observations ({columns})")
+        connection.execute("create table metrics.parameter_sets as select 'default' as parameter_set")
         connection.execute(_macros(Settings()))
 
         def described(call):
