@@ -10,6 +10,7 @@ none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,10 @@ dbt adds its models as it goes (dbt_project/macros/increments.sql).
 """
 
 
+WHOLE_AFTER = timedelta(days=30)
+"""After which everything is built anew: files of tables that only grow become loose, and so might what we believe."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Raw:
     """A raw table now, beside what was noted of it. `first_new` is the earliest known_at of the rows since then."""
@@ -43,10 +48,14 @@ class _Raw:
 
 @dataclass(frozen=True, kw_only=True)
 class Increment:
-    """What a build has to do: all there is (`since` is None), or what became known since; and `raw` as it is now."""
+    """What a build has to do: all there is (`since` is None), or what became known since; and `raw` as it is now.
+
+    `whole_as_of` is the clock of the last build of everything, this one if it is.
+    """
 
     since: datetime | None
     reason: str
+    whole_as_of: datetime
     raw: tuple[_Raw, ...] = field(repr=False)
 
     def __str__(self) -> str:
@@ -64,40 +73,43 @@ def begin(connection: duckdb.DuckDBPyConnection, *, logic: str, now: datetime, a
     noted = {row[0]: row[1:] for row in connection.execute(f"select * from {NOTE}").fetchall()} if there else {}
     raw = tuple(_compare(connection, name, *noted.get(name, (0, None))[:2]) for name in _names(connection))
     since, reason = (None, "as asked") if anew else _decide(noted, raw, logic, now)
+    whole_as_of = next(iter(noted.values()))[-1] if since else now
     if since is not None:
         _tell(connection, raw)
     connection.execute(f"drop table if exists {NOTE}")
-    return Increment(since=since, reason=reason, raw=raw)
+    return Increment(since=since, reason=reason, whole_as_of=whole_as_of, raw=raw)
 
 
 def complete(connection: duckdb.DuckDBPyConnection, increment: Increment, *, logic: str, now: datetime) -> None:
     """Note what the tables are made of, once they are built."""
     connection.execute(
         f"create or replace table {NOTE} "
-        "(name varchar, row_count bigint, digest varchar, logic varchar, built_as_of timestamptz)"
+        "(name varchar, row_count bigint, digest varchar, logic varchar, built_as_of timestamptz, "
+        "whole_as_of timestamptz)"
     )
     connection.executemany(
-        f"insert into {NOTE} values (?, ?, ?, ?, ?)",
-        [(each.name, each.rows, each.digest, logic, now) for each in increment.raw],
+        f"insert into {NOTE} values (?, ?, ?, ?, ?, ?)",
+        [(each.name, each.rows, each.digest, logic, now, increment.whole_as_of) for each in increment.raw],
     )
 
 
 def _decide(
-    noted: Mapping[str, tuple[int, str, str, datetime]], raw: Sequence[_Raw], logic: str, now: datetime
+    noted: Mapping[str, tuple[int, str, str, datetime, datetime]], raw: Sequence[_Raw], logic: str, now: datetime
 ) -> tuple[datetime | None, str]:
     """Return since when, if the last build may be kept, and why or why not."""
     if not noted:
         return None, "no build before it ended well"
-    [(logic_then, built_as_of)] = {row[2:] for row in noted.values()}
-    if logic_then != logic:
-        return None, "the models, what they call, or what runs them have changed"
-    if built_as_of > now:
-        return None, f"the last build was as of {built_as_of:%Y-%m-%d %H:%M}, which is later"
-    for each in raw:
-        if not each.is_as_then:
-            return None, f"rows of raw.{each.name} that were there are not"
-    if gone := sorted(noted.keys() - {each.name for each in raw}):
-        return None, f"raw.{gone[0]} is gone"
+    [(logic_then, built_as_of, whole_as_of)] = {row[2:] for row in noted.values()}
+    names = {each.name for each in raw}
+    for applies, why in (
+        (logic_then != logic, "the models, what they call, or what runs them have changed"),
+        (built_as_of > now, f"the last build was as of {built_as_of:%Y-%m-%d %H:%M}, which is later"),
+        (now - whole_as_of > WHOLE_AFTER, f"the last build of everything was as of {whole_as_of:%Y-%m-%d}"),
+        *((not each.is_as_then, f"rows of raw.{each.name} that were there are not") for each in raw),
+        *((name not in names, f"raw.{name} is gone") for name in sorted(noted)),
+    ):
+        if applies:
+            return None, why
     new = [each for each in raw if each.rows > each.rows_then]
     # What was frozen at a cut-off since the last build stands in no table yet.
     since = min([built_as_of, *(each.first_new for each in new if each.first_new is not None)])

@@ -53,6 +53,7 @@ def test_new_rows_reach_back_to_when_they_became_known(built):
     [
         ("", {"logic": "other"}, "have changed"),
         ("", {"now": NOW - timedelta(hours=1)}, "which is later"),
+        ("", {"now": NOW + timedelta(days=31)}, "the last build of everything was as of 2026-03-01"),
         ("", {"anew": True}, "as asked"),
         ("update raw.toy__rates set known_at = known_at - interval 1 day", {}, "that were there are not"),
         ("delete from raw.toy__rates where rate_pct = 2", {}, "that were there are not"),
@@ -71,3 +72,12 @@ def test_everything_is_built_where_the_past_or_the_logic_is_another(built, chang
 def test_a_build_that_fails_leaves_nothing_to_keep(built):
     begin(built)
     assert begin(built).since is None
+
+
+def test_growing_does_not_put_off_the_next_build_of_everything(built):
+    for days in (20, 40):
+        now = NOW + timedelta(days=days)
+        with stores.open_warehouse(built.settings) as connection:
+            found = increments.begin(connection, logic="same", now=now)
+            increments.complete(connection, found, logic="same", now=now)
+        assert (found.since is None) == (days > 30)

@@ -182,9 +182,9 @@ def forced_sales(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None 
     is what had a known return in the half year before. `n` counts the assets judged, or the pairs. A tail is an asset's
     own, of the weeks before: see `below_own_tail`.
     """
-    import pandas as pd
-
     days = friday_index(fridays)
+    if not _asked(days, since).any():
+        return _forced_sales([])
     panel = panel_of(weeks, days)
     below = below_own_tail(panel.returns, min_history=MIN_HISTORY_WEEKS) if panel.assets else panel.returns
     months = {days[row] for row in ends(days, "month")}
@@ -225,6 +225,12 @@ def forced_sales(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None 
             past = np.where(known[: week + 1], panel.returns[: week + 1], np.nan)[:, universe]
             found = cross_asset_tail_dependence(past, min_history=MIN_HISTORY_WEEKS, replications=CURVE_REPLICATIONS)
             rows.append({**stamp, "measure": "tail_dependence", "coverage": float(share[-1]), **_numbers(found)})
+    return _forced_sales(rows)
+
+
+def _forced_sales(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     frame = pd.DataFrame(rows, columns=FORCED_SALES)
     return frame.assign(judged_week=pd.to_datetime(frame["judged_week"]))  # a date even where there is none
 
@@ -262,6 +268,8 @@ def betas(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None = None)
     import pandas as pd
 
     days = friday_index(fridays)
+    if not _asked(days, since).any():
+        return pd.DataFrame(columns=BETAS)
     panel = panel_of(weeks, days)
     if not len(days) or not panel.assets:
         return pd.DataFrame(columns=BETAS)
@@ -380,6 +388,8 @@ def elimination_by_quarter(
     import pandas as pd
 
     days = friday_index(fridays)
+    if not _asked(days, since).any():
+        return pd.DataFrame(columns=ELIMINATION)
     panel = panel_of(weeks, days)
     quarters = ends(days, "quarter")
     scores = pd.DataFrame(index=days[quarters], columns=list(panel.assets), dtype="float64")
@@ -538,6 +548,8 @@ def variance_shares(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | No
     import pandas as pd
 
     days = friday_index(fridays)
+    if not _asked(days, since).any():
+        return pd.DataFrame(columns=SHARES)
     panel = panel_of(weeks, days)
     first = int(panel.days.searchsorted(days[0])) if len(days) else 0
     market = panel.at(MARKET)

@@ -269,7 +269,7 @@ def composites(
             if usual is not None and not is_read_otherwise and table.equals(usual):
                 continue
             usual = table if usual is None else usual
-            if not len(table):
+            if not len(table) or (since and days_of(table)[-1] < since):
                 continue
             doubt = {rank: _worst_of(own_series, mine, rank) for rank in ("pit_rank", "origin_rank")}
             least = _least(index_id, chosen)
