@@ -34,6 +34,10 @@ WHOLE_AFTER = timedelta(days=30)
 """After which everything is built anew: files of tables that only grow become loose, and so might what we believe."""
 
 
+GROWS_OVER = timedelta(days=366)
+"""What reaches back further, as a source that lands for the first time does, costs no less to add than to build."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Raw:
     """A raw table now, beside what was noted of it. `first_new` is the earliest known_at of the rows since then."""
@@ -113,6 +117,8 @@ def _decide(
     new = [each for each in raw if each.rows > each.rows_then]
     # What was frozen at a cut-off since the last build stands in no table yet.
     since = min([built_as_of, *(each.first_new for each in new if each.first_new is not None)])
+    if now - since > GROWS_OVER:
+        return None, f"what is new reaches back to {since:%Y-%m-%d}"
     return since, f"{sum(each.rows - each.rows_then for each in new):,} rows of {len(new)} tables are new"
 
 

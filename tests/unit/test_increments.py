@@ -81,3 +81,8 @@ def test_growing_does_not_put_off_the_next_build_of_everything(built):
             found = increments.begin(connection, logic="same", now=now)
             increments.complete(connection, found, logic="same", now=now)
         assert (found.since is None) == (days > 30)
+
+
+def test_what_reaches_back_more_than_a_year_is_no_increment(built):
+    add(built, "2024-02-02", 3)
+    assert "reaches back to 2024-02" in str(begin(built))

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 CUTOFF_HOUR = 22
 """Of a day in UTC, at which what is said of it is frozen (macro cutoff)."""
 
-_TEXT = ("_id", "_kind", "_set", "_reason", "_version", "_leg", "_quality")
-_TEXTS = frozenset({"item", "measure", "regime", "target", "player", "study", "window", "unit", "origin", "source_url"})
-_DAYS = ("_day", "_date", "_end", "_start", "_on", "_since")
+_TEXT = ("_id", "_kind", "_set", "_reason", "_version", "_leg", "_quality", "_group")
+_TEXTS = frozenset(
+    {"item", "measure", "regime", "target", "player", "study", "window", "unit", "origin", "source_url", "tercile"}
+)
+_DAYS = ("_day", "_date", "_end", "_start", "_on", "_since", "_week")
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
