@@ -25,7 +25,7 @@ import duckdb
 import numpy as np
 
 from tests import generated
-from warehouse import pipeline, stores
+from warehouse import nightly, pipeline, stores
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.transformation import UNCHANGED, run_dbt
 
@@ -80,7 +80,7 @@ def run_models(settings: Settings, runs: int) -> tuple[Times, dict[str, float]]:
 
 def on_the_sample(scratch: Path, runs: int) -> None:
     settings = Settings(home=scratch / "sample", sources=f"recorded:{PROJECT_ROOT / 'sample'}")
-    pipeline.run(settings)
+    nightly.run(settings)
     times, models = run_models(pipeline.settings_of_home(settings), runs)
     raw, observations = count_rows(settings)
     print(f"sample: {raw:,} raw rows, {observations:,} observations, {len(models)} models, {runs} runs")

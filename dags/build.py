@@ -32,9 +32,9 @@ def build() -> None:
     @task
     @airflow_outcomes
     def load() -> int:
-        from warehouse import pipeline
+        from warehouse import nightly
 
-        return pipeline.load().rows
+        return nightly.load().rows
 
     @task
     @airflow_outcomes

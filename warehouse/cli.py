@@ -206,9 +206,9 @@ def load(
     retry_held_back: Annotated[bool, typer.Option(help="Judge again what a gate held back, as after a fix.")] = False,
 ) -> None:
     """Fill `incoming` with every landed file that `raw` does not have."""
-    from warehouse import pipeline
+    from warehouse import nightly
 
-    _run(pipeline.load, retry_held_back=retry_held_back)
+    _run(nightly.load, retry_held_back=retry_held_back)
 
 
 @app.command()
@@ -254,11 +254,11 @@ def run() -> None:
     """Do all of it in one process, without Airflow."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from warehouse import pipeline, report, sources
+    from warehouse import nightly, report, sources
 
     settings = _settings()
     styles = {"done": "green", "nothing new": "dim", "not recorded": "dim", "unavailable": "yellow", "failed": "red"}
-    failed: list[pipeline.Step] = []
+    failed: list[nightly.Step] = []
     absent = 0
     last = ""
     with Progress(
@@ -271,7 +271,7 @@ def run() -> None:
         disable=not err.is_terminal,
     ) as bar:
         task = bar.add_task("starting", total=len(sources.tables()) + 5)
-        for step in pipeline.steps(settings, lambda line: bar.update(task, description=escape(line[:70]))):
+        for step in nightly.steps(settings, lambda line: bar.update(task, description=escape(line[:70]))):
             err.print(
                 f"{step.name:32} [{styles[step.outcome]}]{step.outcome:12}[/] {step.rows:>9,} rows "
                 f"{step.seconds:6.1f} s",

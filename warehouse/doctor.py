@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from warehouse.settings import Settings
 
 _FREE_GB = 5
-_PINS = {"duckdb": "1.5.5", "dbt-core": "1.11.", "apache-airflow": "3.3.", "great-expectations": "1.24."}
+_PINS = {"duckdb": "1.5.6", "dbt-core": "1.11.", "apache-airflow": "3.3.", "great-expectations": "1.24."}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,10 @@ class BuilderBusy(WarehouseError):
     """Another process holds the builder's lock."""
 
 
+class DamagedFile(WarehouseError):
+    """The builder's file cannot be read any more. The archive has all that it was made of."""
+
+
 class UnsafeQuery(WarehouseError):
     """A query typed by a user is more than one SELECT over the release."""
 

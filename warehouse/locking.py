@@ -81,12 +81,18 @@ def forget_rebuilding(settings: Settings) -> None:
 
 
 def put_back(settings: Settings) -> None:
-    """Put everything that was set aside back in its place."""
-    for original, backup in json.loads((settings.home / REBUILDING).read_text()):
+    """Put everything that was set aside back in its place: a file before its logs, without those of its successor."""
+    for original, backup in reversed(json.loads((settings.home / REBUILDING).read_text())):
         if Path(backup).exists():
-            remove(Path(original))
+            for path in (*logs_of(Path(original)), Path(original)):
+                remove(path)
             Path(backup).rename(original)
     forget_rebuilding(settings)
+
+
+def logs_of(path: Path) -> list[Path]:
+    """Return the write-ahead logs that DuckDB has beside a file, also those of a checkpoint."""
+    return sorted(path.parent.glob(f"{path.name}.wal*"))
 
 
 def remove(path: Path) -> None:

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
-from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -25,6 +24,7 @@ from warehouse.archive import Archive, Fetch, write_atomically
 from warehouse.errors import (
     ConfigurationError,
     ContractViolation,
+    DamagedFile,
     EmptyPayload,
     GateClosed,
     NoRelease,
@@ -521,11 +521,11 @@ def load(
 
 
 def is_waiting(settings: Settings | None = None) -> bool:
-    """Whether there is something for a build to do: a landed file to judge, or what is loaded but not published."""
+    """Whether there is something for a build to do: a file to judge, what is loaded but not published, or damage."""
     from warehouse import loading, stores
 
     settings = settings_of_home(settings)
-    with builder_lock(settings, "look"):
+    with builder_lock(settings, "look"), suppress(DamagedFile):
         for internal in stores.areas(settings):
             with stores.open_warehouse(settings, internal=internal) as connection:
                 tables = stores.tables_of(internal=internal)
@@ -533,7 +533,8 @@ def is_waiting(settings: Settings | None = None) -> bool:
                     return True
                 if not internal and _is_unpublished(settings, connection):
                     return True
-    return False
+        return False
+    return True  # a build mends it
 
 
 def _note(settings: Settings, name: str, content: str) -> None:
@@ -931,87 +932,3 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
     )
     say(progress, f"published {published} in {published.path}")
     return published
-
-
-# ----------------------------------------------------------------------------------------------------------- run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step of `run` as it ended."""
-
-    name: str
-    outcome: Literal["done", "nothing new", "not recorded", "unavailable", "failed"]
-    detail: str
-    seconds: float
-    rows: int = 0
-    error: WarehouseError | None = field(default=None, repr=False)
-
-
-def steps(settings: Settings | None = None, progress: Progress | None = None) -> Iterator[Step]:
-    """Run everything in one process, yielding each step as it ends; a failed `land` does not stop the others.
-
-    Raises:
-        WarehouseError: a step after landing failed.
-    """
-    settings = settings_of_home(settings)
-    for source, table in sources.tables():
-        yield _step(
-            f"land {source.code}.{table.name}",
-            partial(land, source.code, table.name, settings, progress),
-        )
-    for name, verb in (
-        ("load", load),
-        ("validate", validate),
-        ("build", build),
-        ("check", check),
-        ("publish", publish),
-    ):
-        step = _step(name, partial(verb, settings, progress))
-        yield step
-        if step.outcome == "nothing new":
-            return
-        if step.error:
-            raise step.error
-
-
-def _step(name: str, verb: Callable[[], Any]) -> Step:
-    started = time.monotonic()
-    try:
-        result = verb()
-    except NothingNew as outcome:
-        return Step(name=name, outcome="nothing new", detail=str(outcome), seconds=time.monotonic() - started)
-    except NotRecorded as outcome:
-        return Step(name=name, outcome="not recorded", detail=str(outcome), seconds=time.monotonic() - started)
-    except SourceUnavailable as error:
-        return Step(
-            name=name,
-            outcome="unavailable",
-            detail=str(error),
-            seconds=time.monotonic() - started,
-            error=error,
-        )
-    except WarehouseError as error:
-        return Step(name=name, outcome="failed", detail=str(error), seconds=time.monotonic() - started, error=error)
-    return Step(
-        name=name,
-        outcome="done",
-        detail=str(result),
-        seconds=time.monotonic() - started,
-        rows=result.rows,
-    )
-
-
-def run(settings: Settings | None = None, progress: Progress | None = None) -> Release:
-    """Land, load, validate, build, check and publish in one process.
-
-    Raises:
-        NothingNew: the current release already holds all there is.
-    """
-    settings = settings_of_home(settings)
-    last: Step | None = None
-    for last in steps(settings, progress):
-        say(progress, f"{last.name}: {last.outcome}, {last.detail}")
-    if last and last.outcome == "nothing new":
-        raise NothingNew(last.detail)
-    return releases.current(settings)

@@ -7,13 +7,16 @@ the files and sees its tables alone.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from warehouse import landing, sources
+from warehouse.archive import write_atomically
 from warehouse.contract import BOOKKEEPING, Source, Table
-from warehouse.errors import ConfigurationError
+from warehouse.errors import ConfigurationError, DamagedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +26,18 @@ if TYPE_CHECKING:
 
     from warehouse.archive import Fetch
     from warehouse.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DAMAGED = "damaged.txt"
+"""Note beside a damaged file: what was said of it. The next `load` reads it, and rebuilds the file from the archive."""
+
+# DuckDB has no class of its own for a file that it cannot read: a busy one and a full disk are IOExceptions too.
+_DAMAGE = re.compile(
+    r"Corrupt database file|Could not read enough bytes|No more data remaining in MetadataReader|"
+    r"not a valid DuckDB database file|replaying WAL|marked as a free block|Failed to deserialize",
+    re.IGNORECASE,
+)
 
 SCHEMAS = ("incoming", "raw", "staging", "intermediate", "marts", "metrics", "ops", "quarantine", "build")
 
@@ -102,12 +117,17 @@ def open_warehouse(
 
     Raises:
         ConfigurationError: a raw table has other columns than its contract.
+        DamagedFile: DuckDB cannot read what is in the file.
     """
     import duckdb
 
     settings.home.mkdir(parents=True, exist_ok=True)
     path = file_of(settings, internal=internal)
-    with _for_its_owner_alone(path) if internal and not read_only else nullcontext():
+    noted = settings.home / DAMAGED
+    if noted.exists():
+        refuse_damage(settings, path, noted.read_text())
+    private = _for_its_owner_alone(path) if internal and not read_only else nullcontext()
+    with private, _damage_noted(settings, path):
         connection = duckdb.connect(str(path), read_only=read_only, config=settings.duckdb_config)
         try:
             connection.execute("SET TimeZone = 'UTC'")
@@ -117,6 +137,34 @@ def open_warehouse(
             yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def _damage_noted(settings: Settings, path: Path) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        refuse_damage(settings, path, str(error))
+        raise
+
+
+def refuse_damage(settings: Settings, path: Path, message: str) -> None:
+    """Do nothing, unless a message of DuckDB says that it cannot read a file of the builder: then note it.
+
+    Raises:
+        DamagedFile: it says so.
+    """
+    if not _DAMAGE.search(message):
+        return
+    log.error("damaged file=%s: %s", path, message)
+    write_atomically(settings.home / DAMAGED, message.encode())
+    raise DamagedFile(
+        f"{path} cannot be read",
+        got=message,
+        remedy="The next run rebuilds it from the archive; `drypowder replay` does so now. Releases are as they were.",
+    )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse import clock
+from warehouse import clock, stores
 from warehouse.archive import write_atomically
 from warehouse.errors import ConfigurationError, GateClosed
 
@@ -74,6 +74,7 @@ def run_dbt(
     so does dbt's description of the project. Without it everything is built.
 
     Raises:
+        DamagedFile: DuckDB cannot read the builder's file.
         GateClosed: a model or a test failed; the message names them.
         ConfigurationError: dbt could not start or could not read the project.
     """
@@ -118,6 +119,8 @@ def run_dbt(
                 progress(message)
     code = process.wait()
     results = _results(settings)
+    for words in (*said, *(r.message for r in results)) if code != 0 else ():
+        stores.refuse_damage(settings, settings.warehouse, words)
     failed = [r for r in results if r.status in {"error", "fail", "runtime error"}]
     if failed:
         named = "\n".join(f"  {r.node}: {r.message.strip()}" for r in failed[:10])

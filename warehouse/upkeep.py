@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from warehouse import clock, landing, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
-from warehouse.errors import ContractViolation, EmptyPayload, GateClosed, NothingNew
-from warehouse.locking import builder_lock, forget_rebuilding, note_rebuilding, put_back, remove
-from warehouse.pipeline import load, say, settings_of_home, validate
+from warehouse.errors import ContractViolation, DamagedFile, EmptyPayload, GateClosed, NothingNew
+from warehouse.locking import builder_lock, forget_rebuilding, logs_of, note_rebuilding, put_back, remove
+from warehouse.pipeline import BUILT, PASSED, load, say, settings_of_home, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def replay(
     settings = settings_of_home(settings)
     files = rows = refused = 0
     with builder_lock(settings, "replay"):
-        before = raw_rows(settings)
+        before = _rows_to_keep(settings, only, progress)
         not_whole = _refused_unread(settings, only)
         with _undone_on_failure(settings, only):
             for batch in _batches(settings, only):
@@ -107,15 +107,30 @@ def _refused_unread(settings: Settings, only: frozenset[str] | None) -> list[tup
     return found
 
 
+def _rows_to_keep(settings: Settings, only: frozenset[str] | None, progress: Progress | None) -> dict[str, int]:
+    """Return what a replay must not fall short of. Of a damaged file nothing is known, and all of it is rebuilt."""
+    try:
+        return raw_rows(settings)
+    except DamagedFile as damage:
+        if only is not None:
+            raise
+        say(progress, f"{damage.what}: how many rows it had is not known, and not compared")
+        return {}
+
+
 def raw_rows(settings: Settings) -> dict[str, int]:
-    """Return the rows of every raw table that there is."""
-    import duckdb
+    """Return the rows of every raw table that there is.
+
+    Raises:
+        DamagedFile: DuckDB cannot read what is in a file.
+    """
+    from warehouse import stores
 
     found = {}
-    for path in (settings.warehouse, settings.internal):
-        if not path.exists():
+    for internal in (False, True):
+        if not stores.file_of(settings, internal=internal).exists():
             continue
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with stores.open_warehouse(settings, read_only=True, internal=internal) as connection:
             for (name,) in connection.execute(
                 "select table_name from duckdb_tables() where schema_name = 'raw'"
             ).fetchall():
@@ -132,7 +147,9 @@ def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Itera
     from warehouse import stores
 
     files = [settings.warehouse, settings.internal]
-    files += [f.with_name(f.name + ".wal") for f in files]
+    # The logs first: one that is beside a file belongs to it, also when we are killed between two renames.
+    files = [*(log for file in files for log in logs_of(file)), *files]
+    files += [settings.home / note for note in (stores.DAMAGED, BUILT, PASSED)]
     folders = [settings.landing, settings.refused]
     copied: list[Path] = []
     if only is not None:

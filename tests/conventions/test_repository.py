@@ -126,8 +126,8 @@ def test_every_environment_has_the_same_duckdb():
     pins = {
         line.split(" ")[0] for lock in locks() for line in lock.read_text().splitlines() if line.startswith("duckdb==")
     }
-    assert pins == {"duckdb==1.5.5"}
-    assert "duckdb==1.5.5" in (PROJECT_ROOT / "pyproject.toml").read_text()
+    assert pins == {"duckdb==1.5.6"}
+    assert "duckdb==1.5.6" in (PROJECT_ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("lock", locks(), ids=lambda p: p.name)

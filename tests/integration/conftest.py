@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
-from warehouse import pipeline
+from warehouse import nightly
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.transformation import run_dbt
 
@@ -72,7 +72,7 @@ def built_once(tmp_path_factory, name, build):
 @pytest.fixture(scope="session")
 def built(tmp_path_factory, sample_settings):
     """Settings of a home with one release of the whole sample. Read it; change only a copy."""
-    home = built_once(tmp_path_factory, "built", lambda home: pipeline.run(replace(sample_settings, home=home)))
+    home = built_once(tmp_path_factory, "built", lambda home: nightly.run(replace(sample_settings, home=home)))
     return replace(sample_settings, home=home)
 
 
@@ -80,7 +80,7 @@ def built(tmp_path_factory, sample_settings):
 def built_in_march(tmp_path_factory, sample_settings):
     """The same with the clock in March 2026, so that a later run has news."""
     then = replace(sample_settings, now="2026-03-31T00:00:00Z")
-    home = built_once(tmp_path_factory, "built-in-march", lambda home: pipeline.run(replace(then, home=home)))
+    home = built_once(tmp_path_factory, "built-in-march", lambda home: nightly.run(replace(then, home=home)))
     return replace(then, home=home)
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from tests.integration.conftest import built_once
-from warehouse import pipeline, release
+from warehouse import nightly, release
 from warehouse.http import Client, RecordedTransport
 from warehouse.recording import Recording
 from warehouse.settings import Settings
@@ -57,7 +57,7 @@ def recorded(tmp_path_factory, recordings):
                     "origin": "recorded",
                 }
                 index.write(json.dumps(entry) + "\n")
-        pipeline.run(Settings(home=home, sources=f"recorded:{folder}"))
+        nightly.run(Settings(home=home, sources=f"recorded:{folder}"))
 
     home = built_once(tmp_path_factory, "recorded", build)
     return Settings(home=home, sources=f"recorded:{home.parent / 'wire'}")

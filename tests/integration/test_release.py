@@ -16,7 +16,7 @@ from rich.console import Console
 
 import warehouse
 from tests.integration.conftest import cli, command, environment
-from warehouse import pipeline, release, report, upkeep
+from warehouse import nightly, pipeline, release, report, upkeep
 from warehouse.errors import GateClosed, NoRelease, NothingNew
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.sources import tables
@@ -42,7 +42,7 @@ def test_a_release_holds_what_its_manifest_says(built):
             assert duckdb.sql(f"select count(*) from '{parquet}'").fetchone() == (entry["rows"],)
     assert manifest["sources"]["sec.company_facts"]["origin"] == "reconstructed"
     assert len(manifest["sources"]["sec.company_facts"]["fetches"]) > 5
-    assert manifest["engines"]["duckdb"] == "1.5.5"
+    assert manifest["engines"]["duckdb"] == "1.5.6"
     assert {s["border"] for s in manifest["suites"]} == {"incoming", "release"}
     assert all(s["expectations"] and not s["failed"] for s in manifest["suites"])
     assert all(f["sha256"] for source in manifest["sources"].values() for f in source["fetches"])
@@ -88,7 +88,7 @@ def test_a_second_run_publishes_nothing(built, copied):
     settings = copied(built)
     before = release.current(settings).id
     with pytest.raises(NothingNew):
-        pipeline.run(settings)
+        nightly.run(settings)
     assert [r.id for r in release.releases(settings)] == [before]
 
 
@@ -96,7 +96,7 @@ def test_news_make_a_second_release_and_rollback_takes_it_back(built_in_march, c
     settings = replace(copied(built_in_march), now=None)
     first = release.current(settings)
     with warehouse.connect(settings.home) as old_reader:
-        pipeline.run(settings)
+        nightly.run(settings)
         second = release.current(settings)
         newest = "select max(known_at) from metrics.latest"
         assert old_reader.execute(newest).fetchall() < query(settings, newest)
@@ -107,7 +107,7 @@ def test_news_make_a_second_release_and_rollback_takes_it_back(built_in_march, c
     assert upkeep.rollback(settings=settings).id == first.id
     assert query(settings, newest)[0][0].month == 3
     with pytest.raises(NothingNew):  # what was rolled back does not come back by itself
-        pipeline.run(settings)
+        nightly.run(settings)
     assert release.current(settings).id == first.id
     assert upkeep.rollback(second.id, settings).id == second.id
     with pytest.raises(NoRelease, match="There is no release nowhere"):
@@ -150,7 +150,7 @@ def test_a_changed_file_in_a_release_is_noticed(built, copied):
 def test_a_release_that_fails_its_gate_leaves_yesterdays_current(built_in_march, copied):
     settings = replace(copied(built_in_march), now=None)
     before = release.current(settings).id
-    for step in pipeline.steps(settings):
+    for step in nightly.steps(settings):
         if step.name == "build":
             break
     with duckdb.connect(str(settings.warehouse)) as connection:

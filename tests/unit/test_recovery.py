@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tests.unit.toy import Reply, rate, rates_json
-from warehouse import backfill, landing, locking, pipeline, quarantine, stores, upkeep
+from warehouse import backfill, landing, locking, nightly, pipeline, quarantine, stores, upkeep
 from warehouse.contract import Column, KnownAt, Licence, Partition, RowRule, Watch
-from warehouse.errors import ConfigurationError, ContractViolation, GateClosed, NothingNew
+from warehouse.errors import ConfigurationError, ContractViolation, DamagedFile, GateClosed, NothingNew
 
 pytestmark = pytest.mark.slow  # each test takes fetches through the real gate
 
@@ -143,6 +143,94 @@ def test_a_killed_rebuilding_is_undone_by_whoever_comes_next(home, monkeypatch, 
     assert not (home.settings.home / locking.REBUILDING).exists()
     upkeep.replay(home.settings)
     assert home.query(VERSIONS) == before
+
+
+def test_a_replay_killed_with_a_log_open_leaves_none_beside_the_file_that_is_put_back(home, monkeypatch):
+    home.ingest(*days(3))
+    before = home.query(VERSIONS)
+    log = home.settings.warehouse.with_name("warehouse.duckdb.wal.checkpoint")
+
+    def killed_while_writing(*_):
+        log.write_bytes(b"of the file that was to be")
+        raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr(upkeep, "put_back", lambda _: None)
+        killing.setattr(upkeep, "validate", killed_while_writing)
+        with pytest.raises(Killed):
+            upkeep.replay(home.settings)
+    with locking.builder_lock(home.settings, "look"):
+        assert not log.exists()
+    assert home.query(VERSIONS) == before
+
+
+# --------------------------------------------------------------------------------------------- a file that is damaged
+
+BLOCKS = 3 * 4096  # where they begin, after DuckDB's three headers
+BLOCK = 262_144
+
+
+def damage(path, first=0, count=None):
+    """Overwrite blocks of a file as a write that was cut off would."""
+    with path.open("r+b") as file:
+        end = path.stat().st_size if count is None else BLOCKS + (first + count) * BLOCK
+        file.seek(BLOCKS + first * BLOCK)
+        file.write(b"\xff" * (end - file.tell()))
+
+
+def test_a_damaged_file_is_rebuilt_from_the_archive_by_the_next_load(home):
+    for value in (1, 2, 3):
+        home.ingest(*days(2), rate("2026-01-03", value))
+    before = home.query(VERSIONS)
+    home.says(*days(2), rate("2026-01-03", 4))
+    home.land()
+    damage(home.settings.warehouse)
+    with pytest.raises(DamagedFile, match=r"warehouse.duckdb cannot be read; got .*[Cc]orrupt.*`drypowder replay`"):
+        pipeline.load(home.settings)
+    assert pipeline.is_waiting(home.settings), "so that a build starts, which mends it"
+    said = []
+    assert nightly.load(home.settings, said.append).files == 0, "the replay took what waited"
+    assert any("rebuilding it from the archive" in line for line in said)
+    assert home.query(VERSIONS)[: len(before)] == before
+    assert len(home.query(VERSIONS)) == len(before) + 1
+
+
+def test_damage_that_is_seen_later_than_at_the_start_is_mended_by_the_next_load(home):
+    home.ingest(*(rate(f"2026-01-{day:02}", day * day) for day in range(1, 29)))
+    before = home.query(VERSIONS)
+    ((block,),) = home.query(
+        "select max(block_id) from pragma_storage_info('raw.toy__rates') where column_name = 'rate_pct'"
+    )
+    damage(home.settings.warehouse, block, 1)
+    with pytest.raises(DamagedFile), stores.open_warehouse(home.settings) as connection:
+        connection.execute("select sum(rate_pct) from raw.toy__rates").fetchall()
+    with pytest.raises(DamagedFile, match="Corrupt database file"), stores.open_warehouse(home.settings):
+        pass  # nobody works on with a file of which this is known
+    nightly.load(home.settings)
+    assert home.query(VERSIONS) == before
+
+
+def test_a_rebuilding_of_a_damaged_file_that_is_killed_is_begun_again(home, monkeypatch):
+    home.ingest(*days(3))
+    before = home.query(VERSIONS)
+    damage(home.settings.warehouse)
+    with monkeypatch.context() as killing:
+        killing.setattr(upkeep, "put_back", lambda _: None)
+        killing.setattr(upkeep, "validate", kill)
+        with pytest.raises(Killed):
+            nightly.load(home.settings)
+    nightly.load(home.settings)
+    assert home.query(VERSIONS) == before
+
+
+def test_what_dbt_says_of_a_damaged_file_is_told_from_a_model_that_fails(settings):
+    settings.home.mkdir(parents=True)
+    words = (
+        "IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2 in block at location 3"
+    )
+    stores.refuse_damage(settings, settings.warehouse, "Runtime Error: IO Error: Could not set lock on file")
+    with pytest.raises(DamagedFile, match=r"computed checksum 1.*next run rebuilds it"):
+        stores.refuse_damage(settings, settings.warehouse, words)
 
 
 def test_what_lands_during_a_replay_waits_for_the_next_run_and_costs_no_version(home, monkeypatch):
