@@ -99,7 +99,8 @@ qualify max({{ instant }}) over (partition by {{ key | join(", ") }}) >= timesta
 
 {#- Whether an input of the model changed in this build, or the model reads the clock. -#}
 {%- macro has_news() -%}
-  {%- if env_var("WAREHOUSE_NOW", "") in compiled_code -%} {{ return(true) }} {%- endif -%}
+  {%- set now = env_var("WAREHOUSE_NOW", "") -%}
+  {%- if now and now in compiled_code -%} {{ return(true) }} {%- endif -%}
   {#- without the layers of run_query, which cost a model without news more than all else -#}
   {%- set _, found = adapter.execute(
       "select 1 from build.news where node in ('" ~ (tables_behind(model) | join("', '")) ~ "') limit 1", fetch=True

@@ -1,7 +1,7 @@
 {#- How a table and a view come into the builder's file. dbt's own way works on every database: build beside, rename the
     old away, rename the new into place, drop the old in a transaction of its own. DuckDB creates and drops inside a
     transaction, so that here both are one: half the queries, and as safe, since what fails is rolled back. In a build
-    of what became known since, what is there stays and grows (increments.sql). -#}
+    of what became known since, tables stay and grow (increments.sql), and views are not run. -#}
 
 {%- macro replacing(relation) -%}
 {%- set existing = load_cached_relation(relation) -%}
@@ -57,17 +57,11 @@
 
 {%- materialization view, adapter="duckdb" -%}
   {%- set target = this.incorporate(type="view") -%}
-  {%- set existing = load_cached_relation(this) -%}
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
-  {%- if since() and existing is not none and existing.type == "view" -%}
-    {{ leave_as_it_is() }}
-    {{ adapter.commit() }}
-  {%- else -%}
-    {%- call statement("main") -%}
-      {{ replacing(target) }} {{ get_create_view_as_sql(target, sql) }}
-    {%- endcall -%}
-    {{ completed(target) }}
-  {%- endif -%}
+  {%- call statement("main") -%}
+    {{ replacing(target) }} {{ get_create_view_as_sql(target, sql) }}
+  {%- endcall -%}
+  {{ completed(target) }}
   {{ return({"relations": [target]}) }}
 {%- endmaterialization -%}

@@ -8,12 +8,14 @@ import random
 from dataclasses import replace
 
 import duckdb
+import pandas as pd
 import pytest
 from filelock import FileLock
 
 from tests import generated
 from warehouse import stores
-from warehouse.settings import Settings
+from warehouse.estimators.frames import typed
+from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.transformation import run_dbt
 
 pytestmark = pytest.mark.slow
@@ -163,3 +165,25 @@ def same(one, other):
         a == b or (isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-11, abs_tol=1e-12))
         for a, b in zip(one, other, strict=True)
     )
+
+
+def _class_of(type_name):
+    """Tell text, time and number apart, which a table that grows cannot take for one another."""
+    return "text" if type_name == "VARCHAR" else "time" if type_name.startswith(("DATE", "TIMESTAMP")) else "number"
+
+
+def test_a_python_model_without_rows_has_the_types_that_it_has_with_them(built):
+    models = {path.stem for path in (PROJECT_ROOT / "dbt_project" / "models").rglob("*.py")}
+    columns = built.execute(
+        "select table_name, column_name, data_type from duckdb_columns() where list_contains(?, table_name)",
+        [sorted(models)],
+    ).fetchall()
+    assert {table for table, _, _ in columns} == models
+    differing = []
+    for table, column, kind in columns:
+        if not built.execute(f'select count("{column}") from intermediate."{table}"').fetchone()[0]:
+            continue  # of this, too, only the name tells what it is
+        (guess,) = duckdb.from_df(typed(pd.DataFrame({column: [None]}))).types
+        if _class_of(str(guess)) != _class_of(kind):
+            differing.append((table, column, kind, str(guess)))
+    assert differing == []

@@ -1,5 +1,6 @@
-"""What our own materialisations promise: a model that fails leaves the table that readers had."""
+"""What our own materialisations promise: a model that fails leaves the table that readers had, and one grows by its news."""
 
+import json
 import os
 import subprocess
 import sys
@@ -43,17 +44,24 @@ class Small:
         (folder / "dbt_project.yml").write_text(PROJECT)
         (folder / "profiles.yml").write_text(PROFILE)
 
-    def run(self, model: str, *, suffix: str = "sql") -> int:
-        """Run the model anew and return dbt's exit code."""
+    def run(self, model: str, *, suffix: str = "sql", since: str = "") -> int:
+        """Run the model and return dbt's exit code; with `since` its table grows."""
         for old in (self.folder / "models").iterdir():
             old.unlink()
         (self.folder / "models" / f"thing.{suffix}").write_text(model)
+        (self.folder / "models" / "given.sql").write_text("{{ config(materialized='table') }} select 1 as day")
         arguments = ["run", "--quiet", "--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+        arguments += ["--select", "thing"]
         program = "from dbt.cli.main import cli; cli()"
         return subprocess.run(
             [sys.executable, "-P", "-c", program, *arguments],
             cwd=self.folder,
-            env={**os.environ, "SMALL_FILE": str(self.file), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+            env={
+                **os.environ,
+                "SMALL_FILE": str(self.file),
+                "WAREHOUSE_SINCE": since,
+                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            },
             check=False,
             timeout=120,
         ).returncode
@@ -91,3 +99,89 @@ def test_so_is_what_a_python_model_replaces(small):
     assert small.relations() == [("thing", "BASE TABLE", 2)]
     assert small.run(PYTHON.format(3), suffix="py") == 0
     assert small.relations() == [("thing", "BASE TABLE", 3)]
+
+
+GROWING = """
+{{ config(materialized="table", unique_key=["day"], meta={"known_since": "known_at"}) }}
+select day, value, known_at, known_until, '{{ invocation_id }}' as run_id from {{ ref("given") }}
+where true {{ and_known_since("known_at") }}
+{% if is_incremental() %} or known_until >= timestamptz '{{ since() }}' {% endif %}
+"""
+SINCE = "2026-01-10T00:00:00+00:00"
+
+
+class Growing:
+    """The table of GROWING, and what it is made of."""
+
+    def __init__(self, small):
+        self.small = small
+        self.says((1, 10, "2026-01-01", None), (2, 20, "2026-01-02", None), (2, 20, "2026-01-02", None))
+        assert small.run(GROWING) == 0
+        self.first = self.rows()
+
+    def says(self, *rows):
+        with duckdb.connect(str(self.small.file)) as connection:
+            connection.execute("create schema if not exists build")
+            connection.execute("create or replace table build.news (node varchar, first_period date)")
+            connection.execute(
+                "create or replace table given (day integer, value integer, known_at timestamptz, known_until timestamptz)"
+            )
+            for row in rows:
+                connection.execute("insert into given values (?, ?, ?, ?)", row)
+
+    def grows(self, *, news=True):
+        """Grow, and return what dbt says of it and whether it is told as news."""
+        if news:
+            with duckdb.connect(str(self.small.file)) as connection:
+                connection.execute("insert into build.news values ('model.small.given', null)")
+        assert self.small.run(GROWING, since=SINCE) == 0
+        (result,) = json.loads((self.small.folder / "target" / "run_results.json").read_text())["results"]
+        with duckdb.connect(str(self.small.file), read_only=True) as connection:
+            told = connection.execute("select count(*) from build.news where node = 'model.small.thing'").fetchone()[0]
+        return result["message"], bool(told)
+
+    def rows(self):
+        """Return (day, value, end) of every row, and who computed it."""
+        with duckdb.connect(str(self.small.file), read_only=True) as connection:
+            return connection.execute(
+                "select (day, value, known_until::date::varchar), run_id from thing order by all"
+            ).fetchall()
+
+
+@pytest.fixture
+def growing(small):
+    return Growing(small)
+
+
+def test_a_table_grows_by_its_news_and_what_is_the_same_stays_as_it_is(growing):
+    twice = [(2, 20, "2026-01-02", None)] * 2
+    growing.says((1, 99, "2026-01-11", None))
+    assert growing.grows(news=False) == ("UNCHANGED", False)
+    assert growing.rows() == growing.first
+    news = (1, 10, "2026-01-01", "2026-01-11"), *twice, (1, 11, "2026-01-11", None)
+    growing.says(*news)
+    assert growing.grows()[1]
+    found = growing.rows()
+    assert [row for row, _ in found] == [(1, 10, "2026-01-11"), (1, 11, None), (2, 20, None), (2, 20, None)]
+    assert found[2:] == growing.first[1:], "not written anew"
+    growing.says(*news)
+    message, told = growing.grows()
+    assert message != "UNCHANGED"
+    assert not told, "its rows come out the same"
+    assert growing.rows() == found, "also who computed them"
+
+
+def test_rows_that_are_there_twice_are_counted_and_none_are_none(growing):
+    twice = (3, 30, "2026-01-11", None)
+    growing.says(twice, twice)
+    growing.grows()
+    assert [row for row, _ in growing.rows()].count((3, 30, None)) == 2
+    growing.says(twice, (4, 40, "2026-01-11", None))
+    growing.grows()
+    found = [row for row, _ in growing.rows()]
+    assert found == [(1, 10, None), (2, 20, None), (2, 20, None), (3, 30, None), (4, 40, None)]
+    growing.says()
+    assert growing.grows()[1]
+    assert [row for row, _ in growing.rows()] == [(1, 10, None), (2, 20, None), (2, 20, None)]
+    growing.says()
+    assert not growing.grows()[1]
