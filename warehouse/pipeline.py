@@ -811,15 +811,16 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
             settings,
             _run_id(now),
             "build",
-            # Seeds and what unit tests judge are part of the logic, which is that of the last build.
-            *(["--exclude-resource-type", "seed", "--exclude-resource-type", "unit_test"] if increment.since else []),
+            # They judge the logic and not the data: `make test` runs them, and seeds are part of it.
+            *("--exclude-resource-type", "unit_test"),
+            *(("--exclude-resource-type", "seed") if increment.since else ()),
             since=increment.since,
             progress=progress,
         )
         with stores.open_warehouse(settings) as connection:
             increments.complete(connection, increment, logic=logic, now=now)
         _note(settings, BUILT, content)
-    tests = sum(r.node.startswith(("test.", "unit_test.")) for r in results)
+    tests = sum(r.node.startswith("test.") for r in results)
     return Built(
         models=len(results) - tests,
         unchanged=sum(r.message.startswith(UNCHANGED) for r in results),
