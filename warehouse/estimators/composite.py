@@ -133,16 +133,14 @@ def _why_not(
     *,
     every_pillar: bool,
 ) -> list[str | None]:
-    reasons: list[str | None] = []
-    for row, good in enumerate(published):
-        if good:
-            reasons.append(None)
-        elif every_pillar:
-            missing = [name for name, there in zip(pillars, stands[row], strict=True) if not there]
-            reasons.append("missing_pillar: " + ", ".join(missing))
-        else:
-            reasons.append(f"low_coverage: {coverage[row]:.2f}")
-    return reasons
+    if every_pillar:
+        patterns, found = np.unique(stands, axis=0, return_inverse=True)
+        named = [", ".join(p for p, there in zip(pillars, each, strict=True) if not there) for each in patterns]
+        said = [f"missing_pillar: {missing}" for missing in named]
+    else:
+        shares, found = np.unique(coverage, return_inverse=True)
+        said = [f"low_coverage: {share:.2f}" for share in shares]
+    return [None if good else said[at] for good, at in zip(published.tolist(), found.ravel().tolist(), strict=True)]
 
 
 # --------------------------------------------------------------------------------------------- robustness A: PCA

@@ -92,10 +92,13 @@ def days_of(table: pd.DataFrame) -> list[date]:
 def own_or_default(metrics: pd.DataFrame, parameter_set: str) -> pd.DataFrame:
     """Return the metrics of a set, and the default's where it has none of its own: it changes only some."""
     mine = metrics[metrics["parameter_set"].isin(["default", parameter_set])].copy()
-    mine["is_own"] = mine["parameter_set"] == parameter_set
-    mine = mine.sort_values("is_own", kind="stable").drop_duplicates(
-        ["date_day", "metric_id", "entity_id"], keep="last"
-    )
+    is_own = mine["parameter_set"] == parameter_set
+    if is_own.any() and not is_own.all():
+        mine = (
+            mine.assign(is_own=is_own)
+            .sort_values("is_own", kind="stable")
+            .drop_duplicates(["date_day", "metric_id", "entity_id"], keep="last")
+        )
     mine["key"] = mine["metric_id"] + "@" + mine["entity_id"]
     return mine
 
@@ -271,17 +274,18 @@ def composites(
             usual = table if usual is None else usual
             if not len(table) or (since and days_of(table)[-1] < since):
                 continue
-            doubt = {rank: _worst_of(own_series, mine, rank) for rank in ("pit_rank", "origin_rank")}
+            doubt = {rank: _worst_of(own_series, mine, rank, since) for rank in ("pit_rank", "origin_rank")}
             least = _least(index_id, chosen)
             scores = np.column_stack([_ranked(column(table, n), least, ranks) for n in table.columns])
             answers.append(_composite(index_id, table, scores, members, chosen, doubt, since))
     return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
 
 
-def _worst_of(series: pd.DataFrame, metrics: pd.DataFrame, name: str) -> pd.Series[Any]:
+def _worst_of(series: pd.DataFrame, metrics: pd.DataFrame, name: str, since: date | None) -> pd.Series[Any]:
     import pandas as pd
 
-    both = pd.concat([worst(series, name), worst(metrics, name)])
+    first = pd.Timestamp.min if since is None else pd.Timestamp(since)
+    both = pd.concat([worst(states[states["date_day"] >= first], name) for states in (series, metrics)])
     ranks: pd.Series[Any] = both.groupby(level=0).max()
     return ranks
 
@@ -396,7 +400,7 @@ def _composite(
             "n_obs": of_day(n_obs),
             "weight_version": used[told],
             "null_reason": reasons[told],
-            **{rank: of_day(each.reindex(table.index).to_numpy()[start:]) for rank, each in doubt.items()},
+            **{rank: of_day(each.reindex(table.index[start:]).to_numpy()) for rank, each in doubt.items()},
         }
     )
     first_day = {day.year: day for day in reversed(days_of(table))}

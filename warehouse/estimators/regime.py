@@ -92,20 +92,17 @@ def liquidity_regime(
     days_unknown = _in_window(np.isnan(met), rule.drain_window_days) + np.maximum(
         rule.drain_window_days - np.arange(1, n + 1), 0
     )
-    enter = np.full(n, np.nan)
-    state: list[str] = []
-    draining: bool | None = None
-    for day in range(n):
-        lasted = None
-        if days_met[day] >= rule.drain_days:
-            lasted = True
-        elif days_met[day] + days_unknown[day] < rule.drain_days:
-            lasted = False
-        # Today's condition, too: days from before it was left must not bring DRAIN back on a day that does not meet it.
-        entered = _and(lasted, _answer(met[day]))
-        enter[day] = np.nan if entered is None else entered
-        draining = _and(_or(draining, entered), _not(_answer(leave[day])))
-        state.append(_named(draining, _answer(injection[day])))
+    has_lasted = np.where(
+        days_met >= rule.drain_days, 1.0, np.where(days_met + days_unknown < rule.drain_days, 0.0, np.nan)
+    )
+    # Today's condition, too: days from before it was left must not bring DRAIN back on a day that does not meet it.
+    enter = _all(has_lasted, met)
+    draining = _held(enter, leave)
+    state = np.select(
+        [draining == 1, np.isnan(draining) | np.isnan(injection), injection == 1],
+        [DRAIN, UNDETERMINED, INJECTION],
+        TRANSITION,
+    ).tolist()
     inputs = {
         "dry_powder_pct": a,
         "burden_pct": b,
@@ -150,12 +147,21 @@ def _in_window(answers: NDArray[np.bool_], days: int) -> NDArray[np.int64]:
     return np.asarray(total[1:] - total[np.maximum(np.arange(1, len(total)) - days, 0)], dtype=np.int64)
 
 
-def _named(draining: bool | None, injection: bool | None) -> str:  # noqa: FBT001
-    if draining:
-        return DRAIN
-    if draining is None or injection is None:
-        return UNDETERMINED
-    return INJECTION if injection else TRANSITION
+def _held(enter: NDArray[np.float64], leave: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return whether the state holds by day: entered or held the day before, and not left; unknown before the first."""
+    answer = np.full(len(enter), np.nan)
+    held = np.nan
+    for day, (entered, left) in enumerate(zip(enter.tolist(), leave.tolist(), strict=True)):
+        if 1.0 in {held, entered}:
+            held = 1.0
+        elif entered != 0.0:
+            held = np.nan
+        if left == 1.0:
+            held = 0.0
+        elif left != 0.0 and held != 0.0:
+            held = np.nan
+        answer[day] = held
+    return answer
 
 
 def _is(values: NDArray[np.float64], test: Callable[[NDArray[np.float64]], NDArray[np.bool_]]) -> NDArray[np.float64]:
@@ -171,21 +177,3 @@ def _all(*answers: NDArray[np.float64]) -> NDArray[np.float64]:
 def _any(*answers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return Kleene's or: one yes settles it."""
     return 1 - _all(*(1 - answer for answer in answers))
-
-
-def _answer(value: float) -> bool | None:
-    return None if np.isnan(value) else bool(value)
-
-
-def _not(answer: bool | None) -> bool | None:  # noqa: FBT001
-    return None if answer is None else not answer
-
-
-def _and(left: bool | None, right: bool | None) -> bool | None:  # noqa: FBT001
-    if left is False or right is False:
-        return False
-    return None if left is None or right is None else True
-
-
-def _or(left: bool | None, right: bool | None) -> bool | None:  # noqa: FBT001
-    return _not(_and(_not(left), _not(right)))
