@@ -75,7 +75,8 @@ def begin(connection: duckdb.DuckDBPyConnection, *, logic: str, now: datetime, a
         "select 1 from duckdb_tables() where schema_name || '.' || table_name = ?", [NOTE]
     ).fetchone()
     noted = {row[0]: row[1:] for row in connection.execute(f"select * from {NOTE}").fetchall()} if there else {}
-    raw = tuple(_compare(connection, name, *noted.get(name, (0, None))[:2]) for name in _names(connection))
+    shapes = stores.columns_by_table(connection, "raw")
+    raw = tuple(_compare(connection, name, shapes[name], *noted.get(name, (0, None))[:2]) for name in sorted(shapes))
     since, reason = (None, "as asked") if anew else _decide(noted, raw, logic, now)
     whole_as_of = next(iter(noted.values()))[-1] if since else now
     if since is not None:
@@ -136,12 +137,13 @@ def _tell(connection: duckdb.DuckDBPyConnection, raw: Sequence[_Raw]) -> None:
             )
 
 
-def _names(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    found = connection.execute("select table_name from duckdb_tables() where schema_name = 'raw' order by 1").fetchall()
-    return [name for (name,) in found]
-
-
-def _compare(connection: duckdb.DuckDBPyConnection, name: str, rows_then: int, digest_then: str | None) -> _Raw:
+def _compare(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    shape: Sequence[tuple[str, str]],
+    rows_then: int,
+    digest_then: str | None,
+) -> _Raw:
     """Look once at a raw table, whose rows are only ever added to: those of then are the first."""
     row = "hash(known_at, ingested_at, pit_quality, _is_deleted, _row_hash)"
     rows, total, total_then, first_new = connection.execute(
@@ -149,7 +151,6 @@ def _compare(connection: duckdb.DuckDBPyConnection, name: str, rows_then: int, d
         f'min(known_at) filter (rowid >= $then) from raw."{name}"',
         {"then": rows_then},
     ).fetchone() or (0, 0, 0, None)
-    shape = stores.columns_in(connection, "raw", name)
     digest, as_then = (sha256(repr((shape, each)).encode()).hexdigest() for each in (total, total_then))
     return _Raw(
         name=name,

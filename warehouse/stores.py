@@ -11,6 +11,8 @@ import logging
 import os
 import re
 from contextlib import contextmanager, nullcontext
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from warehouse import landing, sources
@@ -202,16 +204,26 @@ def columns_of(table: Table) -> list[tuple[str, str]]:
 
 def columns_in(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> list[tuple[str, str]]:
     """Return a table's (name, type) in order, less the fields that no contract knows yet."""
-    return connection.execute(
-        "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ? "
-        "and not starts_with(column_name, ?) order by column_index",
-        [schema, name, landing.NEW_FIELD],
+    return columns_by_table(connection, schema).get(name, [])
+
+
+def columns_by_table(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, list[tuple[str, str]]]:
+    """Return (name, type) in order of each table of a schema, less the fields that no contract knows yet."""
+    rows = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() where schema_name = ? "
+        "and not starts_with(column_name, ?) order by table_name, column_index",
+        [schema, landing.NEW_FIELD],
     ).fetchall()
+    return {name: [row[1:] for row in of_table] for name, of_table in groupby(rows, key=itemgetter(0))}
 
 
 def differences(connection: duckdb.DuckDBPyConnection, table: Table, name: str) -> tuple[list[str], list[str]]:
     """Return what the contract has and raw has not, and the other way round, as 'name type'."""
-    expected, got = columns_of(table), columns_in(connection, "raw", name)
+    return _differences(table, columns_in(connection, "raw", name))
+
+
+def _differences(table: Table, got: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    expected = columns_of(table)
     if not got or expected == got:
         return [], []
     lacking, surplus = set(expected) - set(got), set(got) - set(expected)
@@ -221,31 +233,24 @@ def differences(connection: duckdb.DuckDBPyConnection, table: Table, name: str) 
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, *, internal: bool, may_differ: bool) -> None:
+    """Make what is missing. Every verb comes here, so that looking is one query a schema and not one a column."""
     for schema in SCHEMAS:
         connection.execute(f"create schema if not exists {schema}")
-    for table_name, columns in OPS.items():
-        connection.execute(f"create table if not exists ops.{table_name} ({columns})")
-        for column in columns.replace(" primary key", "").split(", "):
-            connection.execute(f"alter table ops.{table_name} add column if not exists {column}")
-    said = connection.execute("select table_name, comment from duckdb_tables() where schema_name = 'ops'").fetchall()
-    for table_name, meaning in MEANINGS.items():
-        if (table_name, meaning) not in said:
-            connection.execute(f"comment on table ops.{table_name} is '{meaning}'")
-    known = {
-        row[0]
-        for row in connection.execute("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
-    }
-    for source, table in tables_of(internal=internal):
-        name = identifier(source, table)
-        if name not in known:
+    _prepare_ops(connection)
+    there = columns_by_table(connection, "raw")
+    declared = [(identifier(source, table), table) for source, table in tables_of(internal=internal)]
+    for name, table in declared:
+        if name not in there:
             ddl = ", ".join(f'"{c.name}" {c.type}' for c in (*table.columns, *BOOKKEEPING))
             connection.execute(f'create table raw."{name}" ({ddl})')
-        # A table made before contracts were remembered is taken to be by the contract of today.
-        connection.execute("insert or ignore into ops.contracts values (?, ?)", [name, table.meaning])
-        if name not in known:
-            continue
-        lacking, surplus = differences(connection, table, name)
-        if (lacking or surplus) and not may_differ:
+    # A table made before contracts were remembered is taken to be by the contract of today.
+    connection.execute(
+        "insert or ignore into ops.contracts select unnest(?::varchar[]), unnest(?::varchar[])",
+        [[name for name, _ in declared], [table.meaning for _, table in declared]],
+    )
+    for name, table in declared if not may_differ else ():
+        lacking, surplus = _differences(table, there.get(name, []))
+        if lacking or surplus:
             raise ConfigurationError(
                 f"raw.{name} has other columns than its contract",
                 expected=lacking,
@@ -253,6 +258,22 @@ def _prepare(connection: duckdb.DuckDBPyConnection, *, internal: bool, may_diffe
                 remedy="Run `drypowder migrate` to see what changes, `drypowder migrate --apply` to rebuild the table "
                 "from the archive.",
             )
+
+
+def _prepare_ops(connection: duckdb.DuckDBPyConnection) -> None:
+    there = columns_by_table(connection, "ops")
+    for name, columns in OPS.items():
+        if name not in there:
+            connection.execute(f"create table ops.{name} ({columns})")
+            continue
+        names = {column for column, _ in there[name]}
+        for column in columns.replace(" primary key", "").split(", "):
+            if column.split()[0] not in names:
+                connection.execute(f"alter table ops.{name} add column {column}")
+    said = connection.execute("select table_name, comment from duckdb_tables() where schema_name = 'ops'").fetchall()
+    for name, meaning in MEANINGS.items():
+        if (name, meaning) not in said:
+            connection.execute(f"comment on table ops.{name} is '{meaning}'")
 
 
 @contextmanager

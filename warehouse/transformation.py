@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse import clock, stores
 from warehouse.archive import write_atomically
@@ -85,13 +85,11 @@ def run_dbt(
         "-P",  # the home has a folder dbt, which is no package
         "-m",
         "warehouse.transformation",
-        "--log-format",
-        "json",
+        # It prints what is worth it itself: dbt's loggers write a line of each event before they look at its level.
         "--log-level",
-        "info",
+        "none",
         "--log-level-file",
         "none",
-        "--no-use-colors",
         *command,
         *(GROWING if since else ()),
         "--project-dir",
@@ -112,11 +110,10 @@ def run_dbt(
     )
     said: list[str] = []
     if process.stdout is not None:
-        for line in process.stdout:
-            message = _message(line)
-            said.append(message)
-            if progress and message:
-                progress(message)
+        for line in map(str.strip, process.stdout):
+            said.append(line)
+            if progress and line:
+                progress(line)
     code = process.wait()
     results = _results(settings)
     for words in (*said, *(r.message for r in results)) if code != 0 else ():
@@ -137,13 +134,6 @@ def run_dbt(
     return results
 
 
-def _message(line: str) -> str:
-    try:
-        return str(json.loads(line)["info"]["msg"]).strip()
-    except (ValueError, KeyError, TypeError):
-        return line.strip()
-
-
 def _results(settings: Settings) -> list[NodeResult]:
     path = settings.home / "dbt" / RESULTS
     return [NodeResult(**each) for each in json.loads(path.read_text())] if path.is_file() else []
@@ -153,7 +143,7 @@ def _run(arguments: list[str]) -> int:
     """Run dbt here, write what became of each node, and return the code that dbt's own command would end with."""
     from dbt.cli.main import dbtRunner
 
-    done = dbtRunner().invoke(arguments)
+    done = dbtRunner(callbacks=[_print]).invoke(arguments)
     nodes = [
         NodeResult(node=r.node.unique_id, status=str(r.status), seconds=r.execution_time, message=r.message or "")
         for r in getattr(done.result, "results", ())
@@ -164,6 +154,11 @@ def _run(arguments: list[str]) -> int:
     if done.exception:
         print(done.exception, file=sys.stderr)  # noqa: T201  (what the parent shows)
     return 0 if done.success else 2 if done.exception else 1
+
+
+def _print(event: Any) -> None:  # noqa: ANN401  (dbt's own message)
+    if event.info.level != "debug":
+        print(event.info.msg, flush=True)  # noqa: T201  (what the parent reads)
 
 
 def _die_with_parent() -> None:

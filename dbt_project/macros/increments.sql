@@ -9,11 +9,13 @@
 {#- Whether this run of the model computes only what became known since. dbt's own would also say so of a `dbt run` by
     hand, which knows no instant. -#}
 {%- macro is_incremental() -%}
-  {%- if not execute or not since() or not model.config.meta.get("known_since") or should_full_refresh() -%}
-    {{ return(false) }}
-  {%- endif -%}
-  {%- set relation = load_cached_relation(this) -%}
-  {{ return(relation is not none and relation.type == "table") }}
+  {{ return(true if execute and since() and model.config.meta.get("known_since") else false) }}
+{%- endmacro -%}
+
+{#- The rows of a query, as tuples: run_query's tables cost more than most of our queries. -#}
+{%- macro rows_of(query) -%}
+  {%- set _, cursor = adapter.add_query(query, auto_begin=False) -%}
+  {{ return(cursor.fetchall()) }}
 {%- endmacro -%}
 
 {#- The first day whose cut-off, 22:00 UTC, is not before the instant; none where everything is built. -#}
@@ -38,22 +40,22 @@
 {#- The first day that new rows of landed tables are about; none where nothing landed. -#}
 {%- macro first_landed(tables) -%}
 {%- if is_incremental() -%}
-  {%- set found = run_query(
+  {%- set found = rows_of(
       "select min(first_period)::varchar from build.news where node in ('source.drypowder."
       ~ (tables | join("', 'source.drypowder.")) ~ "')"
   ) -%}
-  {{ return(found.rows[0][0]) }}
+  {{ return(found[0][0]) }}
 {%- endif -%}
 {%- endmacro -%}
 
 {#- The first day, by a column, of what began or ended since; none where nothing did. -#}
 {%- macro first_changed(relation, column, ended="known_until") -%}
 {%- if is_incremental() -%}
-  {%- set found = run_query(
+  {%- set found = rows_of(
       "select min(" ~ column ~ ")::varchar from " ~ relation ~ " where known_at >= timestamptz '" ~ since()
       ~ "' or " ~ ended ~ " >= timestamptz '" ~ since() ~ "'"
   ) -%}
-  {{ return(found.rows[0][0]) }}
+  {{ return(found[0][0]) }}
 {%- endif -%}
 {%- endmacro -%}
 
@@ -61,11 +63,11 @@
     again. -#}
 {%- macro first_replaced(column, where="true") -%}
 {%- if is_incremental() -%}
-  {%- set found = run_query(
+  {%- set found = rows_of(
       "select min(" ~ column ~ ")::varchar from " ~ this ~ " where known_at >= timestamptz '" ~ since() ~ "' and "
       ~ where
   ) -%}
-  {{ return(found.rows[0][0]) }}
+  {{ return(found[0][0]) }}
 {%- endif -%}
 {%- endmacro -%}
 
@@ -101,9 +103,8 @@ qualify max({{ instant }}) over (partition by {{ key | join(", ") }}) >= timesta
 {%- macro has_news() -%}
   {%- set now = env_var("WAREHOUSE_NOW", "") -%}
   {%- if now and now in compiled_code -%} {{ return(true) }} {%- endif -%}
-  {#- without the layers of run_query, which cost a model without news more than all else -#}
-  {%- set _, found = adapter.execute(
-      "select 1 from build.news where node in ('" ~ (tables_behind(model) | join("', '")) ~ "') limit 1", fetch=True
+  {%- set found = rows_of(
+      "select 1 from build.news where node in ('" ~ (tables_behind(model) | join("', '")) ~ "') limit 1"
   ) -%}
   {{ return(found | length > 0) }}
 {%- endmacro -%}
@@ -153,7 +154,7 @@ from (select * from {{ target }} limit 0) union all by name ({{ compiled_code }}
         (select count(*) from {{ old }} where digest in (select digest from {{ new }}))
         = (select count(*) from {{ new }} where digest in (select digest from {{ old }}))
   {%- endset -%}
-  {%- set is_same, is_told_by_digest = run_query(counted).rows[0].values() -%}
+  {%- set is_same, is_told_by_digest = rows_of(counted)[0] -%}
   {#- what is there twice on one side is not told by its digest: then all of it is replaced -#}
   {%- set places = "select place from {} where " ~ (
       "digest not in (select digest from {})" if is_told_by_digest else "true"

@@ -20,6 +20,9 @@
   {%- set language = model["language"] -%}
   {%- set existing = load_cached_relation(this) -%}
   {%- set grows = since() and existing is not none and existing.type == "table" -%}
+  {%- if is_incremental() and not grows -%}
+    {% do exceptions.raise_compiler_error(this ~ " is not there to grow; run `drypowder build --anew`") %}
+  {%- endif -%}
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {% if grows and not has_news() %}
     {{ leave_as_it_is() }}
@@ -49,7 +52,7 @@
         {{ replacing(target) }} alter table {{ beside }} rename to {{ adapter.quote(target.identifier) }}
       {%- endcall %}
     {% endif %}
-    {%- if since() -%} {%- do run_query(tell_news()) -%} {%- endif -%}
+    {%- if since() -%} {%- do adapter.add_query(tell_news()) -%} {%- endif -%}
     {{ completed(target) }}
   {% endif %}
   {{ return({"relations": [target]}) }}
