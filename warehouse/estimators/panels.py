@@ -91,16 +91,23 @@ def days_of(table: pd.DataFrame) -> list[date]:
 
 def own_or_default(metrics: pd.DataFrame, parameter_set: str) -> pd.DataFrame:
     """Return the metrics of a set, and the default's where it has none of its own: it changes only some."""
-    mine = metrics[metrics["parameter_set"].isin(["default", parameter_set])].copy()
+    mine = _keyed(metrics[metrics["parameter_set"].isin(["default", parameter_set])])
     is_own = mine["parameter_set"] == parameter_set
     if is_own.any() and not is_own.all():
         mine = (
             mine.assign(is_own=is_own)
             .sort_values("is_own", kind="stable")
-            .drop_duplicates(["date_day", "metric_id", "entity_id"], keep="last")
+            .drop_duplicates(["date_day", "key"], keep="last")
         )
-    mine["key"] = mine["metric_id"] + "@" + mine["entity_id"]
     return mine
+
+
+def _keyed(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics with `key`, metric_id@entity_id, in the place of both."""
+    if "key" in metrics:
+        return metrics
+    keys = metrics["metric_id"] + "@" + metrics["entity_id"]
+    return metrics.drop(columns=["metric_id", "entity_id"]).assign(key=keys)
 
 
 def column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -252,14 +259,16 @@ def composites(
     default, *others = sets_that_differ(
         parameters, [n for n in parameters.columns if n not in {"parameter_set", "description"}]
     )
-    keys = metrics["metric_id"] + "@" + metrics["entity_id"]
+    # Names as codes: the frames are cut by them again and again.
+    metrics = _keyed(metrics).astype({"key": "category", "parameter_set": "category"})
+    series = series.astype({"series_id": "category"})
     ranks: dict[tuple[bytes, int], NDArray[np.float64]] = {}
     own = ("min_history_days", "min_history_weeks", "ewma_lambda")
     for index_id, how in INDICES.items():
         members = components[components["index_id"] == index_id]
         # As doubtful as its own inputs, not as everybody's.
         own_series = series[series["series_id"].isin({*members["reference"], *members["scale_by"].dropna()})]
-        own_metrics = metrics[keys.isin(members["reference"] + "@" + members["entity_id"])]
+        own_metrics = metrics[metrics["key"].isin(members["reference"] + "@" + members["entity_id"])]
         by_series = wide(own_series, "series_id")
         usual = None
         for chosen in (default, *others):

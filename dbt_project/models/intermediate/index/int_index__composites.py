@@ -8,20 +8,18 @@ def model(dbt, session):
 
     dbt.config(materialized="table", meta={"known_since": "date_day"})
     components = dbt.ref("index_components").df()
-    series = dbt.ref("int_state__daily").project("date_day, series_id, value, pit_rank, origin_rank").df()
-    used = set(components.loc[components["kind"] == "series", "reference"]) | set(components["scale_by"].dropna())
+    is_series = components["kind"] == "series"
+    used = {*components.loc[is_series, "reference"], *components["scale_by"].dropna()}
+    series = (
+        dbt.ref("int_state__daily")
+        .filter(f"series_id in {(*sorted(used), '')}")
+        .project("date_day, series_id, value, pit_rank, origin_rank")
+        .df()
+    )
     metrics = (
         dbt.ref("int_state__metrics_daily")
-        .filter(f"metric_id in {(*components.loc[components['kind'] == 'metric', 'reference'], '')}")
+        .filter(f"metric_id in {(*components.loc[~is_series, 'reference'], '')}")
         .project("date_day, metric_id, entity_id, parameter_set, value, pit_rank, origin_rank")
         .df()
     )
-    return typed(
-        composites(
-            series[series["series_id"].isin(used)],
-            metrics,
-            components,
-            dbt.ref("thesis_parameters").df(),
-            since=first_day(dbt),
-        )
-    )
+    return typed(composites(series, metrics, components, dbt.ref("thesis_parameters").df(), since=first_day(dbt)))
