@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from warehouse.errors import (
     ConfigurationError,
     ContractViolation,
+    DamagedFile,
     GateClosed,
     NothingNew,
     NotRecorded,
@@ -26,7 +27,8 @@ def airflow_outcomes(verb: Callable[P, R]) -> Callable[P, R]:
     """Tell Airflow what a verb's exception means.
 
     Nothing new, or nothing recorded: skipped, so no asset event and nothing downstream. A refused contract, a
-    closed gate or a wrong setting: failed for good, since another try gives the same answer. Whatever else is
+    closed gate, a wrong setting or a file that the next `load` has to rebuild: failed for good, since another try
+    gives the same answer. Whatever else is
     raised (an outage, a busy builder) passes through, and Airflow's retries take it from there.
     """
 
@@ -36,7 +38,7 @@ def airflow_outcomes(verb: Callable[P, R]) -> Callable[P, R]:
             return verb(*args, **kwargs)
         except (NothingNew, NotRecorded) as outcome:
             raise AirflowSkipException(str(outcome)) from outcome
-        except (ContractViolation, GateClosed, ConfigurationError) as outcome:
+        except (ContractViolation, DamagedFile, GateClosed, ConfigurationError) as outcome:
             raise AirflowFailException(str(outcome)) from outcome
 
     return told

@@ -1012,8 +1012,12 @@ def _auctions(world: World, rng: np.random.Generator) -> pd.DataFrame:
     )
     # an announcement that vanishes for a while: the result brings it back
     vanished = announcement[rng.random(count) < 0.001].assign(_later_days=0.5, _is_deleted=True)
+    # a result that is withdrawn for good a day before the end, and stands in tables that have grown since it came
+    age = (pd.Timestamp(world.end) - pd.to_datetime(results["auction_date"])).dt.days
+    last = age[age >= 15].nsmallest(1)
+    withdrawn = results.loc[last.index].assign(_later_days=last - 1.0, _is_deleted=True)
     return pd.concat(
-        [announcement, revised(results, rng, 0.002, 0.0, "allocation_pctage"), vanished], ignore_index=True
+        [announcement, revised(results, rng, 0.002, 0.0, "allocation_pctage"), vanished, withdrawn], ignore_index=True
     )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from warehouse import clock, release
 from warehouse.errors import NoRelease, WarehouseError
+from warehouse.locking import REBUILDING
+from warehouse.stores import DAMAGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +40,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _home,
         _transport,
         _lock,
+        _builders_file,
         _generated,
         _release,
     )
@@ -104,6 +107,22 @@ def _lock(settings: Settings) -> Iterator[Finding]:
             state="note",
             what=f"a builder is at work, or was killed: {note.read_text()}",
             remedy="If that process is gone, the lock is free already; the next run removes the note.",
+        )
+
+
+def _builders_file(settings: Settings) -> Iterator[Finding]:
+    note = settings.home / DAMAGED
+    if note.is_file():
+        yield Finding(
+            state="wrong",
+            what=f"the builder's file cannot be read: {note.read_text()}",
+            remedy="The next run rebuilds it from the archive; `drypowder replay` does so now.",
+        )
+    if (settings.home / REBUILDING).is_file():
+        yield Finding(
+            state="note",
+            what="a replay or migration is at work, or was killed",
+            remedy="If it was killed, the next verb that builds puts back what stood before it.",
         )
 
 

@@ -29,10 +29,14 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):  # type: ignore[misc]  #
 
     @contextmanager
     def get_connection(self) -> Iterator[Connection]:
-        """Yield the kept connection, and leave it open."""
+        """Yield the kept connection, and leave it open. A query that fails must not fail those after it."""
         if not self._connection:
             self._connection = self.engine.connect()
-        yield self._connection
+        try:
+            yield self._connection
+        except Exception:
+            self._connection.rollback()
+            raise
 
     def close(self) -> None:
         """Close the kept connection, and with it the file."""

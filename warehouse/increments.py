@@ -30,6 +30,15 @@ dbt adds its models as it goes (dbt_project/macros/increments.sql).
 """
 
 
+_NOTED = {
+    "name": "varchar",
+    "row_count": "bigint",
+    "digest": "varchar",
+    "logic": "varchar",
+    "built_as_of": "timestamptz",
+    "whole_as_of": "timestamptz",
+}
+
 WHOLE_AFTER = timedelta(days=30)
 """After which everything is built anew: files of tables that only grow become loose, and so might what we believe."""
 
@@ -71,10 +80,9 @@ class Increment:
 
 def begin(connection: duckdb.DuckDBPyConnection, *, logic: str, now: datetime, anew: bool = False) -> Increment:
     """Return what the build that now begins has to do, and forget what the last one was made of."""
-    there = connection.execute(
-        "select 1 from duckdb_tables() where schema_name || '.' || table_name = ?", [NOTE]
-    ).fetchone()
-    noted = {row[0]: row[1:] for row in connection.execute(f"select * from {NOTE}").fetchall()} if there else {}
+    # A note of another shape is of another logic, and says nothing.
+    is_readable = [name for name, _ in stores.columns_in(connection, *NOTE.split("."))] == list(_NOTED)
+    noted = {row[0]: row[1:] for row in connection.execute(f"from {NOTE}").fetchall()} if is_readable else {}
     shapes = stores.columns_by_table(connection, "raw")
     raw = tuple(_compare(connection, name, shapes[name], *noted.get(name, (0, None))[:2]) for name in sorted(shapes))
     since, reason = (None, "as asked") if anew else _decide(noted, raw, logic, now)
@@ -88,9 +96,7 @@ def begin(connection: duckdb.DuckDBPyConnection, *, logic: str, now: datetime, a
 def complete(connection: duckdb.DuckDBPyConnection, increment: Increment, *, logic: str, now: datetime) -> None:
     """Note what the tables are made of, once they are built."""
     connection.execute(
-        f"create or replace table {NOTE} "
-        "(name varchar, row_count bigint, digest varchar, logic varchar, built_as_of timestamptz, "
-        "whole_as_of timestamptz)"
+        f"create or replace table {NOTE} ({', '.join(f'{name} {kind}' for name, kind in _NOTED.items())})"
     )
     connection.executemany(
         f"insert into {NOTE} values (?, ?, ?, ?, ?, ?)",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BACKUPS = "before-replay"
+"""Where it stands meanwhile: apart, so that nobody who lists landed or refused files finds them."""
+
 REBUILDING = "rebuilding.json"
 """Note of what a replay or migration has set aside; it is there only while one works, or after one was killed."""
 
@@ -72,7 +75,8 @@ def builder_lock(settings: Settings, verb: str) -> Iterator[None]:
 
 def note_rebuilding(settings: Settings, aside: Mapping[Path, Path]) -> None:
     """Write down what is set aside while the warehouse is rebuilt, so that whoever comes after a kill can undo it."""
-    write_atomically(settings.home / REBUILDING, json.dumps([[str(k), str(v)] for k, v in aside.items()]).encode())
+    noted = [[str(original), str(backup), original.exists()] for original, backup in aside.items()]
+    write_atomically(settings.home / REBUILDING, json.dumps(noted).encode())
 
 
 def forget_rebuilding(settings: Settings) -> None:
@@ -80,12 +84,22 @@ def forget_rebuilding(settings: Settings) -> None:
     (settings.home / REBUILDING).unlink(missing_ok=True)
 
 
+def remove_backups(settings: Settings) -> bool:
+    """Remove what a rebuilding has set aside, unless it is still needed; return whether there was something."""
+    backups = settings.home / BACKUPS
+    if not backups.exists() or (settings.home / REBUILDING).exists():
+        return False
+    remove(backups)
+    return True
+
+
 def put_back(settings: Settings) -> None:
-    """Put everything that was set aside back in its place: a file before its logs, without those of its successor."""
-    for original, backup in reversed(json.loads((settings.home / REBUILDING).read_text())):
-        if Path(backup).exists():
+    """Put everything that was set aside back in its place, a file before its logs, and remove what was not there."""
+    for original, backup, was_there in reversed(json.loads((settings.home / REBUILDING).read_text())):
+        if Path(backup).exists() or not was_there:
             for path in (*logs_of(Path(original)), Path(original)):
                 remove(path)
+        if Path(backup).exists():
             Path(backup).rename(original)
     forget_rebuilding(settings)
 

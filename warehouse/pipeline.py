@@ -924,7 +924,8 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
             _require(settings, connection, PASSED, "What was built last has not passed the release's gate", "check")
             connection.execute("checkpoint")
         started = time.monotonic()
-        published = releases.publish(settings, now=now, run_id=_run_id(now))
+        with stores.damage_noted(settings.warehouse):
+            published = releases.publish(settings, now=now, run_id=_run_id(now))
     published = releases.Release(
         id=published.id,
         path=published.path,

@@ -127,9 +127,9 @@ def open_warehouse(
     path = file_of(settings, internal=internal)
     noted = settings.home / DAMAGED
     if noted.exists():
-        refuse_damage(settings, path, noted.read_text())
+        refuse_damage(path, noted.read_text())
     private = _for_its_owner_alone(path) if internal and not read_only else nullcontext()
-    with private, _damage_noted(settings, path):
+    with private, damage_noted(path):
         connection = duckdb.connect(str(path), read_only=read_only, config=settings.duckdb_config)
         try:
             connection.execute("SET TimeZone = 'UTC'")
@@ -142,17 +142,18 @@ def open_warehouse(
 
 
 @contextmanager
-def _damage_noted(settings: Settings, path: Path) -> Iterator[None]:
-    import duckdb
-
+def damage_noted(path: Path) -> Iterator[None]:
+    """Turn what is said of a damaged file, by DuckDB or who calls it for us, into `DamagedFile`, and leave a note."""
     try:
         yield
-    except duckdb.Error as error:
-        refuse_damage(settings, path, str(error))
+    except DamagedFile:
+        raise
+    except Exception as error:
+        refuse_damage(path, str(error))
         raise
 
 
-def refuse_damage(settings: Settings, path: Path, message: str) -> None:
+def refuse_damage(path: Path, message: str) -> None:
     """Do nothing, unless a message of DuckDB says that it cannot read a file of the builder: then note it.
 
     Raises:
@@ -161,7 +162,7 @@ def refuse_damage(settings: Settings, path: Path, message: str) -> None:
     if not _DAMAGE.search(message):
         return
     log.error("damaged file=%s: %s", path, message)
-    write_atomically(settings.home / DAMAGED, message.encode())
+    write_atomically(path.with_name(DAMAGED), message.encode())
     raise DamagedFile(
         f"{path} cannot be read",
         got=message,

@@ -117,7 +117,7 @@ def run_dbt(
     code = process.wait()
     results = _results(settings)
     for words in (*said, *(r.message for r in results)) if code != 0 else ():
-        stores.refuse_damage(settings, settings.warehouse, words)
+        stores.refuse_damage(settings.warehouse, words)
     failed = [r for r in results if r.status in {"error", "fail", "runtime error"}]
     if failed:
         named = "\n".join(f"  {r.node}: {r.message.strip()}" for r in failed[:10])

@@ -12,7 +12,15 @@ from warehouse import clock, landing, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
 from warehouse.errors import ContractViolation, DamagedFile, EmptyPayload, GateClosed, NothingNew
-from warehouse.locking import builder_lock, forget_rebuilding, logs_of, note_rebuilding, put_back, remove
+from warehouse.locking import (
+    BACKUPS,
+    builder_lock,
+    forget_rebuilding,
+    logs_of,
+    note_rebuilding,
+    put_back,
+    remove_backups,
+)
 from warehouse.pipeline import BUILT, PASSED, load, say, settings_of_home, validate
 
 if TYPE_CHECKING:
@@ -156,8 +164,8 @@ def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Itera
         copied = [f for f in files if f.exists()]
         folders = [root / s.code / t.name for root in folders for s, t in _chosen(only)]
         files = []
-    backups = settings.home / "before-replay"  # apart, so that nobody who lists landed or refused files finds them
-    remove(backups)
+    remove_backups(settings)
+    backups = settings.home / BACKUPS
     backups.mkdir()
     aside = {p: backups / "~".join(p.relative_to(settings.home).parts) for p in (*copied, *files, *folders)}
     for path in copied:
@@ -176,7 +184,7 @@ def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Itera
         put_back(settings)
         raise
     forget_rebuilding(settings)
-    remove(backups)
+    remove_backups(settings)
 
 
 def _batches(settings: Settings, only: frozenset[str] | None = None) -> Iterator[list[tuple[Source, Table, Fetch]]]:
@@ -350,7 +358,7 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
     started = time.monotonic()
     settings = settings_of_home(settings)
     with builder_lock(settings, "maintain"):
-        removed = releases.remove_unfinished(settings)
+        removed = releases.remove_unfinished(settings) + remove_backups(settings)
         for folder in (settings.archive, settings.landing, settings.refused):
             removed += sum(map(_remove_if_abandoned, folder.rglob(".*.partial")))
         before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from warehouse import stores
 from warehouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def judge(
 
     Raises:
         ConfigurationError: the file is not there or is held open, or two suites share a name.
+        DamagedFile: DuckDB cannot read what is in the file, which is no verdict on rows.
     """
     if not database.is_file():
         raise ConfigurationError("There is nothing to judge", expected="a DuckDB file", got=str(database))
@@ -130,13 +132,18 @@ def judge(
     if len(set(names)) < len(names):
         raise ConfigurationError("Suites need distinct names", got=sorted(names))
     context = _context()
-    datasource = _open(context, database, config or {})
-    try:
-        verdicts = [_judge_table(context, datasource, suite) for suite in suites]
-        if docs is not None:
-            _write_docs(context, docs, title or "Dry Powder", verdicts)
-    finally:
-        datasource.close()
+    verdicts: list[Verdict] = []
+    with stores.damage_noted(database):
+        datasource = _open(context, database, config or {})
+        try:
+            for suite in suites:
+                verdicts.append(_judge_table(context, datasource, suite))
+                for finding in verdicts[-1].findings:
+                    stores.refuse_damage(database, "" if finding.success else finding.detail)
+            if docs is not None:
+                _write_docs(context, docs, title or "Dry Powder", verdicts)
+        finally:
+            datasource.close()
     for verdict in verdicts:
         log.info(
             "judged suite=%s rows=%d expectations=%d failures=%d warnings=%d",

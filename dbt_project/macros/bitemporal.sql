@@ -99,10 +99,12 @@ left join {{ relation }} as versions
 group by {% for column in key %}instants.{{ column }}, {% endfor %}instants.known_at
 {%- endmacro %}
 
-{# The instant of a day at which what is said of the day is frozen: 22:00 UTC, after the New York close. #}
+{# The instant of a day at which what is said of the day is frozen: 22:00 UTC, after the New York close; in Python
+   warehouse.estimators.frames.CUTOFF_HOUR. #}
+{% macro cutoff_hour() -%} {{ return(22) }} {%- endmacro %}
 {% macro cutoff(day) -%} {{ adapter.dispatch('cutoff', 'drypowder')(day) }} {%- endmacro %}
-{% macro default__cutoff(day) -%} timezone('UTC', ({{ day }})::timestamp + interval '22' hour) {%- endmacro %}
-{% macro spark__cutoff(day) -%} to_utc_timestamp(({{ day }})::timestamp + interval '22' hour, 'UTC') {%- endmacro %}
+{% macro default__cutoff(day) -%} timezone('UTC', ({{ day }})::timestamp + interval '{{ drypowder.cutoff_hour() }}' hour) {%- endmacro %}
+{% macro spark__cutoff(day) -%} to_utc_timestamp(({{ day }})::timestamp + interval '{{ drypowder.cutoff_hour() }}' hour, 'UTC') {%- endmacro %}
 
 {# Now: what the run says it is. Asked only when a model runs: what parsing asks, dbt parses anew whenever it changes. #}
 {% macro run_instant() -%}

@@ -18,11 +18,11 @@
   {{ return(cursor.fetchall()) }}
 {%- endmacro -%}
 
-{#- The first day whose cut-off, 22:00 UTC, is not before the instant; none where everything is built. -#}
+{#- The first day whose cut-off is not before the instant; none where everything is built. -#}
 {%- macro first_day() -%}
 {%- if is_incremental() -%}
   {%- set at = modules.datetime.datetime.fromisoformat(since()).astimezone(modules.pytz.utc) -%}
-  {{ return((at + modules.datetime.timedelta(hours=2, microseconds=-1)).date() | string) }}
+  {{ return((at + modules.datetime.timedelta(hours=24 - drypowder.cutoff_hour(), microseconds=-1)).date() | string) }}
 {%- endif -%}
 {%- endmacro -%}
 
@@ -30,7 +30,9 @@
     so that DuckDB need not look at the rest. -#}
 {%- macro and_known_since(column, days_before=0) -%}
 {%- if is_incremental() %}
-  {%- if column.endswith("_day") %} and {{ column }} >= {{ add_days("date '" ~ first_day() ~ "'", -days_before) }}
+  {%- if not column.endswith(("_day", "_at", "_since")) -%}
+    {% do exceptions.raise_compiler_error(column ~ " does not say whether it is a day (_day) or an instant (_at, _since)") %}
+  {%- elif column.endswith("_day") %} and {{ column }} >= {{ add_days("date '" ~ first_day() ~ "'", -days_before) }}
   {%- else %}
  and {{ column }} >= timestamptz '{{ since() }}' - interval '{{ days_before }}' day
   {%- endif -%}
@@ -40,6 +42,9 @@
 {#- The first day that new rows of landed tables are about; none where nothing landed. -#}
 {%- macro first_landed(tables) -%}
 {%- if is_incremental() -%}
+  {%- for table in tables if "source.drypowder." ~ table not in graph.sources -%}
+    {% do exceptions.raise_compiler_error("no table " ~ table ~ " lands") %}
+  {%- endfor -%}
   {%- set found = rows_of(
       "select min(first_period)::varchar from build.news where node in ('source.drypowder."
       ~ (tables | join("', 'source.drypowder.")) ~ "')"
@@ -92,10 +97,13 @@ where ({{ key | join(", ") }}) in (
 {%- endif -%}
 {%- endmacro -%}
 
-{#- A condition more: of a model whose table grows, only the rows of those keys of which something became known since. -#}
-{%- macro of_what_changed(key, instant="known_at") -%}
+{#- A condition more: of a model whose table grows, only the rows of those keys of which something became known since,
+    or ended, where `ended` names the column; and all that is about `from_first_day`, a day that is frozen at its cut-off. -#}
+{%- macro of_what_changed(key, instant="known_at", ended=none, from_first_day=none) -%}
 {%- if is_incremental() %}
-qualify max({{ instant }}) over (partition by {{ key | join(", ") }}) >= timestamptz '{{ since() }}'
+{%- set changed = "greatest(" ~ instant ~ ", coalesce(" ~ ended ~ ", " ~ instant ~ "))" if ended else instant %}
+qualify max({{ changed }}) over (partition by {{ key | join(", ") }}) >= timestamptz '{{ since() }}'
+{%- if from_first_day %} or {{ from_first_day }} >= date '{{ first_day() }}' {%- endif -%}
 {%- endif -%}
 {%- endmacro -%}
 
@@ -151,11 +159,14 @@ from (select * from {{ target }} limit 0) union all by name ({{ compiled_code }}
     create or replace temp table new_{{ suffix }} as select rowid as place, {{ digest }} as digest from {{ beside }};
     select
         (select (count(*), sum(digest)) from {{ old }}) = (select (count(*), sum(digest)) from {{ new }}),
-        (select count(*) from {{ old }} where digest in (select digest from {{ new }}))
-        = (select count(*) from {{ new }} where digest in (select digest from {{ old }}))
+        not exists (
+            select 1 from (select digest, count(*) as n from {{ old }} group by all) as before
+            inner join (select digest, count(*) as n from {{ new }} group by all) as after using (digest)
+            where before.n <> after.n
+        )
   {%- endset -%}
   {%- set is_same, is_told_by_digest = rows_of(counted)[0] -%}
-  {#- what is there twice on one side is not told by its digest: then all of it is replaced -#}
+  {#- what is there more often on one side is not told by its digest: then all of it is replaced -#}
   {%- set places = "select place from {} where " ~ (
       "digest not in (select digest from {})" if is_told_by_digest else "true"
   ) -%}

@@ -180,6 +180,12 @@ def test_rows_that_are_there_twice_are_counted_and_none_are_none(growing):
     growing.grows()
     found = [row for row, _ in growing.rows()]
     assert found == [(1, 10, None), (2, 20, None), (2, 20, None), (3, 30, None), (4, 40, None)]
+    growing.says(twice, *[(4, 40, "2026-01-11", None)] * 2)
+    growing.grows()
+    growing.says(*[twice] * 2, (4, 40, "2026-01-11", None))
+    growing.grows()
+    found = [row for row, _ in growing.rows()]
+    assert found[3:] == [(3, 30, None), (3, 30, None), (4, 40, None)], "one more of one, one less of another"
     growing.says()
     assert growing.grows()[1]
     assert [row for row, _ in growing.rows()] == [(1, 10, None), (2, 20, None), (2, 20, None)]

@@ -15,11 +15,13 @@ import pytest
 from rich.console import Console
 
 import warehouse
+from tests.damage import damage
 from tests.integration.conftest import cli, command, environment
-from warehouse import nightly, pipeline, release, report, upkeep
-from warehouse.errors import GateClosed, NoRelease, NothingNew
+from warehouse import nightly, pipeline, release, report, stores, upkeep
+from warehouse.errors import DamagedFile, GateClosed, NoRelease, NothingNew
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.sources import tables
+from warehouse.transformation import run_dbt
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +136,22 @@ def test_replay_rebuilds_raw_from_the_archive_with_equal_rows(built, copied):
     assert checksums() == before
     with pytest.raises(NothingNew):  # the release is of the same fetches and the same logic
         pipeline.load(settings)
+
+
+def test_damage_is_damage_whoever_meets_it_and_no_verdict_on_rows(built, copied):
+    settings = copied(built)
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        ((block,),) = connection.execute(
+            "select max(block_id) from pragma_storage_info('metrics.metric_observations') where column_name = 'value'"
+        ).fetchall()
+    damage(settings.warehouse, block, 1)
+    (settings.home / "current").unlink()  # else nothing is to be published
+    note = settings.home / stores.DAMAGED
+    for verb in (pipeline.publish, pipeline.check, lambda home: run_dbt(home, "damaged", "run", "-s", "latest")):
+        with pytest.raises(DamagedFile, match="Corrupt database file"):
+            verb(settings)
+        assert note.exists()
+        note.unlink()
 
 
 def test_a_changed_file_in_a_release_is_noticed(built, copied):

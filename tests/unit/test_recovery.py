@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from tests.damage import damage
 from tests.unit.toy import Reply, rate, rates_json
 from warehouse import backfill, landing, locking, nightly, pipeline, quarantine, stores, upkeep
 from warehouse.contract import Column, KnownAt, Licence, Partition, RowRule, Watch
@@ -166,17 +167,6 @@ def test_a_replay_killed_with_a_log_open_leaves_none_beside_the_file_that_is_put
 
 # --------------------------------------------------------------------------------------------- a file that is damaged
 
-BLOCKS = 3 * 4096  # where they begin, after DuckDB's three headers
-BLOCK = 262_144
-
-
-def damage(path, first=0, count=None):
-    """Overwrite blocks of a file as a write that was cut off would."""
-    with path.open("r+b") as file:
-        end = path.stat().st_size if count is None else BLOCKS + (first + count) * BLOCK
-        file.seek(BLOCKS + first * BLOCK)
-        file.write(b"\xff" * (end - file.tell()))
-
 
 def test_a_damaged_file_is_rebuilt_from_the_archive_by_the_next_load(home):
     for value in (1, 2, 3):
@@ -223,14 +213,42 @@ def test_a_rebuilding_of_a_damaged_file_that_is_killed_is_begun_again(home, monk
     assert home.query(VERSIONS) == before
 
 
-def test_what_dbt_says_of_a_damaged_file_is_told_from_a_model_that_fails(settings):
+def test_a_busy_file_is_not_a_damaged_one(settings):
     settings.home.mkdir(parents=True)
-    words = (
-        "IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2 in block at location 3"
-    )
-    stores.refuse_damage(settings, settings.warehouse, "Runtime Error: IO Error: Could not set lock on file")
-    with pytest.raises(DamagedFile, match=r"computed checksum 1.*next run rebuilds it"):
-        stores.refuse_damage(settings, settings.warehouse, words)
+    stores.refuse_damage(settings.warehouse, "IO Error: Could not set lock on file: Conflicting lock is held")
+    assert not (settings.home / stores.DAMAGED).exists()
+
+
+def test_a_replay_that_fails_leaves_no_note_beside_the_file_that_is_put_back(home, monkeypatch):
+    home.ingest(*days(3))
+    before = home.query(VERSIONS)
+
+    def damaged(settings):
+        stores.refuse_damage(settings.warehouse, "IO Error: Corrupt database file: in what is being rebuilt")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(upkeep, "validate", damaged)
+        with pytest.raises(DamagedFile):
+            upkeep.replay(home.settings)
+    assert not (home.settings.home / stores.DAMAGED).exists()
+    assert home.query(VERSIONS) == before
+    pipeline.is_waiting(home.settings)
+
+
+def test_backups_of_a_replay_that_was_killed_when_it_was_done_are_removed(home, monkeypatch):
+    home.ingest(*days(3))
+    with monkeypatch.context() as killing:
+        killing.setattr(upkeep, "remove_backups", lambda settings: kill() if rebuilt(settings) else False)
+        with pytest.raises(Killed):
+            upkeep.replay(home.settings)
+    assert (home.settings.home / locking.BACKUPS).exists()
+    assert upkeep.maintain(home.settings).removed == 1
+    assert not (home.settings.home / locking.BACKUPS).exists()
+
+
+def rebuilt(settings):
+    """Whether a replay has set aside, rebuilt, and said that what it rebuilt stands."""
+    return (settings.home / locking.BACKUPS).exists() and not (settings.home / locking.REBUILDING).exists()
 
 
 def test_what_lands_during_a_replay_waits_for_the_next_run_and_costs_no_version(home, monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 from warehouse.estimators.events import EventStudy, event_study
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
     import pandas as pd
 
@@ -23,13 +23,13 @@ COLUMNS = ["event_id", "series_id", "window_days", "window_start", "window_end",
            "known_at"]  # fmt: skip
 
 
-def studies(events: pd.DataFrame, series: pd.DataFrame, since: datetime | None = None) -> pd.DataFrame:
+def studies(events: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
     """Return one row per event, series and window: the change over the rows before, and from the last of them on.
 
     `events` has event_id and event_date; `series` one row per series_id and day it has a value for (`date_day`, `value`
     in the unit, ranks, `known_at`). `change_before` ends where `change_after` begins, on the last row before the event;
     `sd_before` is of one row's change over the sixty before it, `score` the abnormal change after in those. A study is
-    known when the newest row it used was; with `since` only those known then or later are returned.
+    known when the newest row it used was.
     """
     import pandas as pd
 
@@ -43,10 +43,11 @@ def studies(events: pd.DataFrame, series: pd.DataFrame, since: datetime | None =
             day = pd.Timestamp(event["event_date"]).date()
             first = int(np.searchsorted(dates, np.datetime64(day)))
             for window in WINDOWS:
-                used = own.iloc[max(first - max(BEFORE, window + 1), 0) : first + window]
-                if used.empty or (since is not None and used["known_at"].max() < pd.Timestamp(since)):
+                near = slice(max(first - max(BEFORE, window + 1), 0), first + window)
+                used = own.iloc[near]
+                if used.empty:
                     continue
-                study = event_study(values, days, day, before=BEFORE, after=window)
+                study = event_study(values[near], days[near], day, before=BEFORE, after=window)
                 if not _is_near(days, first, day):
                     study = EventStudy(null_reason=f"missing_input: {name}")
                 earlier = first - 1 - window

@@ -43,18 +43,13 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return answer
 
 
-def known_since(dbt: Any) -> datetime | None:  # noqa: ANN401  (dbt's own object, made anew for each model)
-    """Return the instant from which the model answers anew; None where it answers for all of history.
+def first_day(dbt: Any) -> date | None:  # noqa: ANN401  (dbt's own object, made anew for each model)
+    """Return the first day to answer for: whose cut-off is not before what is new; None where all of history is asked.
 
     dbt hands Python models no environment; this is what macro `since` reads.
     """
-    return datetime.fromisoformat(os.environ["WAREHOUSE_SINCE"]).astimezone(UTC) if dbt.is_incremental else None
-
-
-def first_day(dbt: Any) -> date | None:  # noqa: ANN401
-    """Return the first day whose cut-off is not before `known_since`, if there is one."""
-    since = known_since(dbt)
-    if since is None:
+    if not dbt.is_incremental:
         return None
+    since = datetime.fromisoformat(os.environ["WAREHOUSE_SINCE"]).astimezone(UTC)
     is_over = since > datetime.combine(since.date(), time(CUTOFF_HOUR), UTC)
     return since.date() + timedelta(days=1) if is_over else since.date()

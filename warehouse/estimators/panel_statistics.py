@@ -27,6 +27,7 @@ from warehouse.estimators.dependence import (
 from warehouse.estimators.estimate import Estimate, floats, refused, too_few
 from warehouse.estimators.events import slope_steeper
 from warehouse.estimators.expanding import expanding_rank
+from warehouse.estimators.frames import CUTOFF_HOUR
 from warehouse.estimators.lead_lag import canary_hit_rate, lead_lag
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def cutoff(day: pd.Timestamp) -> int:
     """Return 22:00 UTC of a day in nanoseconds since 1970."""
     import pandas as pd
 
-    return int((pd.Timestamp(day).tz_localize("UTC") + pd.Timedelta(hours=22)).as_unit("ns").value)
+    return int((pd.Timestamp(day).tz_localize("UTC") + pd.Timedelta(hours=CUTOFF_HOUR)).as_unit("ns").value)
 
 
 def panel_of(weeks: pd.DataFrame, days: pd.DatetimeIndex) -> Panel:
@@ -643,7 +644,7 @@ def multipliers_by_powder(weeks: pd.DataFrame, powder: pd.DataFrame, since: date
     for row in ends(days, "quarter"):
         if not is_asked[row]:
             continue
-        known = np.asarray(known_at[: row + 1] <= days[row].tz_localize("UTC") + pd.Timedelta(hours=22))
+        known = np.asarray(known_at[: row + 1] <= days[row].tz_localize("UTC") + pd.Timedelta(hours=CUTOFF_HOUR))
         past = {name: values[: row + 1][known] for name, values in inputs.items()}
         missing = [name for name, values in past.items() if np.isnan(values).all()]
         found = slope_by_tercile(*past.values(), min_n=MIN_TERCILE_WEEKS, min_news=MIN_NEWS_WEEKS)

@@ -15,6 +15,7 @@ import numpy as np
 from warehouse.estimators.composite import disagreement, equal_weight, first_component, orient, stressed_together
 from warehouse.estimators.dependence import multiplier_beta
 from warehouse.estimators.expanding import expanding_quantile_before, expanding_rank, expanding_z
+from warehouse.estimators.frames import CUTOFF_HOUR
 from warehouse.estimators.regime import RULE_VERSION, Thresholds, joint_rise, liquidity_regime
 from warehouse.estimators.scarcity import (
     convexity_ratio,
@@ -110,6 +111,20 @@ def _keyed(metrics: pd.DataFrame) -> pd.DataFrame:
     return metrics.drop(columns=["metric_id", "entity_id"]).assign(key=keys)
 
 
+def first_difference(table: pd.DataFrame, usual: pd.DataFrame) -> date | None:
+    """Return the first day on which they differ; None where they do not."""
+    import pandas as pd
+
+    mine, others = table.align(usual)
+    differs = ~((mine == others) | (mine.isna() & others.isna())).all(axis=1).to_numpy()
+    return pd.DatetimeIndex(mine.index)[int(differs.argmax())].date() if differs.any() else None
+
+
+def later(first: date | None, second: date | None) -> date | None:
+    """Return the later of two days; None stands for the first of all."""
+    return max((day for day in (first, second) if day is not None), default=None)
+
+
 def column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return a column, all unknown where there is none."""
     if name not in table:
@@ -160,7 +175,7 @@ def correlation_as_known(first_prints: pd.DataFrame, days: pd.DatetimeIndex) -> 
     # A day's figure needs all pairs before it, so it is known when the last of them was.
     instants = pd.DatetimeIndex(pd.to_datetime(known.max(axis=1), utc=True)).as_unit("us").asi8
     since = np.maximum.accumulate(instants)
-    cutoffs = (days.tz_localize("UTC") + pd.Timedelta(hours=22)).as_unit("us").asi8
+    cutoffs = (days.tz_localize("UTC") + pd.Timedelta(hours=CUTOFF_HOUR)).as_unit("us").asi8
     at = np.searchsorted(since, cutoffs, side="right") - 1
     # What was last known months ago is no correlation of today.
     about = pd.DatetimeIndex(values.index)
@@ -278,15 +293,20 @@ def composites(
                 continue
             mine = own_or_default(own_metrics, chosen["parameter_set"])
             table = _inputs(by_series, wide(mine, "key"), members, weekly=bool(how["weekly"]))
-            if usual is not None and not is_read_otherwise and table.equals(usual):
-                continue
+            # From the first day on that differs: what came later must not add rows before it.
+            start = since
+            if usual is not None and not is_read_otherwise:
+                differs_since = first_difference(table, usual)
+                if differs_since is None:
+                    continue
+                start = later(since, differs_since)
             usual = table if usual is None else usual
-            if not len(table) or (since and days_of(table)[-1] < since):
+            if not len(table) or (start and days_of(table)[-1] < start):
                 continue
-            doubt = {rank: _worst_of(own_series, mine, rank, since) for rank in ("pit_rank", "origin_rank")}
+            doubt = {rank: _worst_of(own_series, mine, rank, start) for rank in ("pit_rank", "origin_rank")}
             least = _least(index_id, chosen)
             scores = np.column_stack([_ranked(column(table, n), least, ranks) for n in table.columns])
-            answers.append(_composite(index_id, table, scores, members, chosen, doubt, since))
+            answers.append(_composite(index_id, table, scores, members, chosen, doubt, start))
     return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
 
 
@@ -462,9 +482,14 @@ def regimes(
         name = chosen["parameter_set"]
         mine = own_or_default(metrics, name)
         table = wide(mine, "key")
-        is_usual = name != "default" and table.equals(usual) and all(chosen[n] == default[n] for n in names)
-        if is_usual or not len(table):
+        if not len(table):
             continue
+        start = since
+        if name != "default" and all(chosen[n] == default[n] for n in names):
+            differs_since = first_difference(table, usual)
+            if differs_since is None:
+                continue
+            start = later(since, differs_since)
         told = multiplier.set_index(pd.DatetimeIndex(multiplier["date_day"]))
         told = (
             told[["value", "pit_rank", "origin_rank"]].astype("float64").reindex(table.index, method="ffill", limit=10)
@@ -488,30 +513,28 @@ def regimes(
                 injection_powder=chosen["injection_powder_pct"],
             ),
         )
-        answers.append(
-            pd.DataFrame(
-                {
-                    "date_day": days_of(table),
-                    "parameter_set": name,
-                    "regime": found.state,
-                    **{f"{k}": v for k, v in found.inputs.items()},
-                    "is_drain_met": found.drain_met,
-                    "drain_days_met": found.drain_days_met,
-                    "drain_days_unknown": found.drain_days_unknown,
-                    "is_injection_met": found.injection,
-                    "rule_version": RULE_VERSION,
-                    "pit_rank": _with_beta(worst(mine, "pit_rank"), told, "pit_rank"),
-                    "origin_rank": _with_beta(worst(mine, "origin_rank"), told, "origin_rank"),
-                }
-            )
+        every = pd.DataFrame(
+            {
+                "date_day": days_of(table),
+                "parameter_set": name,
+                "regime": found.state,
+                **{f"{k}": v for k, v in found.inputs.items()},
+                "is_drain_met": found.drain_met,
+                "drain_days_met": found.drain_days_met,
+                "drain_days_unknown": found.drain_days_unknown,
+                "is_injection_met": found.injection,
+                "rule_version": RULE_VERSION,
+                "pit_rank": _with_beta(worst(mine, "pit_rank"), told, "pit_rank"),
+                "origin_rank": _with_beta(worst(mine, "origin_rank"), told, "origin_rank"),
+            }
         )
+        answers.append(every if start is None else every[every["date_day"] >= start])
     columns = ["date_day", "parameter_set", "regime", "dry_powder_pct", "burden_pct", "multiplier_beta", "joint_rise",
                "external_share_rising", "is_drain_met", "drain_days_met", "drain_days_unknown", "is_injection_met",
                "rule_version", "pit_rank", "origin_rank"]  # fmt: skip
     if not answers:
         return pd.DataFrame(columns=columns)
-    every = pd.concat(answers, ignore_index=True)[columns]
-    return every if since is None else every[every["date_day"] >= since]
+    return pd.concat(answers, ignore_index=True)[columns]
 
 
 def _with_beta(ranks: pd.Series[Any], told: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -538,7 +561,7 @@ def multiplier(weeks: pd.DataFrame, since: date | None = None) -> pd.DataFrame:
     for day in pd.DatetimeIndex(weeks["week_end"]):
         if since is not None and day.date() < since:
             continue
-        known = np.asarray(known_at <= day.tz_localize("UTC") + pd.Timedelta(hours=22))
+        known = np.asarray(known_at <= day.tz_localize("UTC") + pd.Timedelta(hours=CUTOFF_HOUR))
         if not known.any():
             continue
         found = multiplier_beta(returns[known], news[known])

@@ -63,6 +63,8 @@ def tidy(frame, until=None):
     frame["date_day"] = pd.to_datetime(frame["date_day"])
     if until is not None:
         frame = frame[frame["date_day"] <= until]
+    for name in {"null_reason", "weight_version"} & set(frame):
+        frame[name] = frame[name].fillna("")  # None or NaN, by what else is in the frame
     keys = [c for c in ("index_id", "date_day", "parameter_set", "item_kind", "item", "measure") if c in frame]
     return frame.sort_values(keys).reset_index(drop=True)
 
@@ -134,9 +136,36 @@ def test_without_a_pillar_there_is_no_index_and_no_second_opinion(parameters, se
     assert last["null_reason"] == "missing_pillar: absorption"
 
 
+def with_a_set_that_differs_after(metrics, day):
+    """Add a set of parameters whose dry powder is the default's up to the day, and another after it."""
+    own = metrics[(metrics["metric_id"] == "dry_powder_pct") & (metrics["parameter_set"] == "default")]
+    late = own.assign(parameter_set="phi_high", value=own["value"].where(own["date_day"] <= day, own["value"] + 0.5))
+    assert len(late)
+    return pd.concat([metrics, late], ignore_index=True)
+
+
+def test_what_grows_is_what_is_built_at_once(parameters, series, metrics, components):
+    """Also where a set of parameters differs from the default only since a day or two."""
+    metrics = with_a_set_that_differs_after(metrics, DAYS[1_095])
+    since = DAYS[1_090]
+    beta = pd.DataFrame({"date_day": DAYS, "value": walk(5, start=0.0), "pit_rank": 5, "origin_rank": 2})
+    for whole, grown in (
+        (
+            panels.composites(series, metrics, components, parameters),
+            panels.composites(series, metrics, components, parameters, since=since.date()),
+        ),
+        (panels.regimes(metrics, beta, parameters), panels.regimes(metrics, beta, parameters, since=since.date())),
+    ):
+        later = whole[pd.to_datetime(whole["date_day"]) >= since]
+        assert set(later["parameter_set"]) >= {"default", "phi_low", "phi_high"}
+        assert pd.to_datetime(whole.loc[whole["parameter_set"] == "phi_high", "date_day"]).min() == DAYS[1_096]
+        pd.testing.assert_frame_equal(tidy(later), tidy(grown), check_dtype=False)
+
+
 @pytest.mark.parametrize("factor", [None, 1000.0], ids=["cut", "poisoned"])
 def test_no_later_day_moves_an_earlier_one(parameters, series, metrics, components, factor):
     then = DAYS[1_080]
+    metrics = with_a_set_that_differs_after(metrics, then)
 
     def earlier(frame):
         late = frame["date_day"] > then

@@ -11,11 +11,17 @@ with auctions as (
 
 ),
 
-with_results as (
+changed as (
 
     select * from auctions
+    {{ of_what_changed(['cusip', 'issue_date'], ended='known_until', from_first_day='auction_date') }}
+
+),
+
+with_results as (
+
+    select * from changed
     where has_results
-    {{ of_what_changed(['cusip', 'issue_date']) }}
 
 ),
 

@@ -32,7 +32,7 @@ with_kind as (
 changed as (
 
     select * from with_kind
-    {{ of_what_changed(['cusip', 'issue_date']) }}
+    {{ of_what_changed(['cusip', 'issue_date'], ended='known_until', from_first_day='auction_date') }}
 
 ),
 
