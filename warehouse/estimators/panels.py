@@ -285,7 +285,7 @@ def composites(
         own_series = series[series["series_id"].isin({*members["reference"], *members["scale_by"].dropna()})]
         own_metrics = metrics[metrics["key"].isin(members["reference"] + "@" + members["entity_id"])]
         by_series = wide(own_series, "series_id")
-        usual = None
+        usual: pd.DataFrame | None = None
         for chosen in (default, *others):
             is_read_otherwise = any(chosen[name] != default[name] for name in own)
             has_own = (own_metrics["parameter_set"] == chosen["parameter_set"]).any()
@@ -294,19 +294,19 @@ def composites(
             mine = own_or_default(own_metrics, chosen["parameter_set"])
             table = _inputs(by_series, wide(mine, "key"), members, weekly=bool(how["weekly"]))
             # From the first day on that differs: what came later must not add rows before it.
-            start = since
+            begins: date | None = None
             if usual is not None and not is_read_otherwise:
-                differs_since = first_difference(table, usual)
-                if differs_since is None:
+                begins = first_difference(table, usual)
+                if begins is None:
                     continue
-                start = later(since, differs_since)
+            start = later(since, begins)
             usual = table if usual is None else usual
             if not len(table) or (start and days_of(table)[-1] < start):
                 continue
             doubt = {rank: _worst_of(own_series, mine, rank, start) for rank in ("pit_rank", "origin_rank")}
             least = _least(index_id, chosen)
             scores = np.column_stack([_ranked(column(table, n), least, ranks) for n in table.columns])
-            answers.append(_composite(index_id, table, scores, members, chosen, doubt, start))
+            answers.append(_composite(index_id, table, scores, members, chosen, doubt, start, begins))
     return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
 
 
@@ -368,6 +368,7 @@ def _composite(
     chosen: Mapping[str, Any],
     doubt: Mapping[str, pd.Series[Any]],
     since: date | None,
+    begins: date | None,
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -432,7 +433,7 @@ def _composite(
             **{rank: of_day(each.reindex(table.index[start:]).to_numpy()) for rank, each in doubt.items()},
         }
     )
-    first_day = {day.year: day for day in reversed(days_of(table))}
+    first_day = {day.year: day for day in reversed(days_of(table)) if begins is None or day >= begins}
     loadings = [
         {
             "index_id": index_id,
@@ -446,7 +447,7 @@ def _composite(
             "null_reason": w.null_reason,
         }
         for w in component.weights
-        if w.null_reason is None and (since is None or first_day[w.year] >= since)
+        if w.null_reason is None and w.year in first_day and (since is None or first_day[w.year] >= since)
         for name, loading in zip(w.names, w.loadings, strict=True)
     ]
     return pd.concat([long, pd.DataFrame(loadings)], ignore_index=True) if loadings else long
@@ -484,12 +485,12 @@ def regimes(
         table = wide(mine, "key")
         if not len(table):
             continue
-        start = since
+        begins = None
         if name != "default" and all(chosen[n] == default[n] for n in names):
-            differs_since = first_difference(table, usual)
-            if differs_since is None:
+            begins = first_difference(table, usual)
+            if begins is None:
                 continue
-            start = later(since, differs_since)
+        start = later(since, begins)
         told = multiplier.set_index(pd.DatetimeIndex(multiplier["date_day"]))
         told = (
             told[["value", "pit_rank", "origin_rank"]].astype("float64").reindex(table.index, method="ffill", limit=10)

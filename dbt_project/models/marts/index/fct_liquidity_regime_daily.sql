@@ -4,17 +4,46 @@ with days as (
 
 ),
 
+first_own as (
+
+    select
+        parameter_set,
+        min(date_day) as first_day
+    from days
+    where parameter_set <> 'default'
+    group by parameter_set
+
+),
+
+told as (  -- until the day on which it first differs, a set's regime is the default's
+
+    select
+        parameter_set,
+        date_day,
+        regime
+    from days
+    union all
+    select
+        first_own.parameter_set,
+        days.date_day,
+        days.regime
+    from first_own
+    inner join days on first_own.first_day > days.date_day
+    where days.parameter_set = 'default'
+
+),
+
 turns as (
 
     select
         *,
         case when {{ differs_from_previous(['regime'], 'by_day') }} then 1 else 0 end as is_turn
-    from days
+    from told
     window by_day as (partition by parameter_set order by date_day)
 
 ),
 
-runs as (
+numbered as (
 
     select
         *,
@@ -25,34 +54,48 @@ runs as (
 
 ),
 
+runs as (
+
+    select
+        parameter_set,
+        date_day,
+        min(date_day) over (partition by parameter_set, run_number) as regime_since
+    from numbered
+
+),
+
 regimes as (
 
     select
         ---------- keys
-        date_day::date as date_day,
-        parameter_set::varchar as parameter_set,
+        days.date_day::date as date_day,
+        days.parameter_set::varchar as parameter_set,
 
         ---------- the regime
-        regime::varchar as regime,
-        (min(date_day) over (partition by parameter_set, run_number))::date as regime_since,
+        days.regime::varchar as regime,
+        runs.regime_since::date as regime_since,
 
         ---------- every input
-        dry_powder_pct::double as dry_powder_pct,
-        burden_pct::double as burden_pct,
-        multiplier_beta::double as multiplier_beta,
-        (joint_rise = 1)::boolean as is_joint_rise,
-        (external_share_rising = 1)::boolean as is_external_share_rising,
+        days.dry_powder_pct::double as dry_powder_pct,
+        days.burden_pct::double as burden_pct,
+        days.multiplier_beta::double as multiplier_beta,
+        (days.joint_rise = 1)::boolean as is_joint_rise,
+        (days.external_share_rising = 1)::boolean as is_external_share_rising,
 
         ---------- what the rules said
-        (is_drain_met = 1)::boolean as is_drain_condition_met,
-        drain_days_met::integer as drain_days_met,
-        drain_days_unknown::integer as drain_days_unknown,
-        (is_injection_met = 1)::boolean as is_injection_condition_met,
-        rule_version::varchar as rule_version,
-        {{ cutoff('date_day::date') }}::timestamptz as known_at,
-        {{ word_of('pit_quality', 'pit_rank::integer') }}::varchar as pit_quality,
-        {{ word_of('origin', 'origin_rank::integer') }}::varchar as origin
-    from runs
+        (days.is_drain_met = 1)::boolean as is_drain_condition_met,
+        days.drain_days_met::integer as drain_days_met,
+        days.drain_days_unknown::integer as drain_days_unknown,
+        (days.is_injection_met = 1)::boolean as is_injection_condition_met,
+        days.rule_version::varchar as rule_version,
+        {{ cutoff('days.date_day::date') }}::timestamptz as known_at,
+        {{ word_of('pit_quality', 'days.pit_rank::integer') }}::varchar as pit_quality,
+        {{ word_of('origin', 'days.origin_rank::integer') }}::varchar as origin
+    from days
+    inner join runs
+        on
+            days.parameter_set = runs.parameter_set
+            and days.date_day = runs.date_day
 
 )
 
