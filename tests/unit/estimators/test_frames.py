@@ -4,7 +4,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from warehouse.estimators.frames import typed
+from warehouse.estimators.frames import CUTOFF_HOUR, typed
+from warehouse.settings import PROJECT_ROOT
 
 
 @pytest.mark.parametrize("rows", [0, 2])
@@ -22,3 +23,8 @@ def test_a_column_without_a_value_has_the_type_its_name_tells(rows):
 def test_what_has_a_value_is_left_as_it_is():
     frame = pd.DataFrame({"n": [1, None], "known_at": ["a", "b"]})
     pd.testing.assert_frame_equal(typed(frame), frame)
+
+
+def test_python_and_sql_freeze_a_day_at_the_same_hour():
+    macros = (PROJECT_ROOT / "dbt_project" / "macros" / "bitemporal.sql").read_text()
+    assert f"macro cutoff_hour() -%}} {{{{ return({CUTOFF_HOUR}) }}}}" in macros
