@@ -127,7 +127,7 @@ def open_warehouse(
     path = file_of(settings, internal=internal)
     noted = settings.home / DAMAGED
     if noted.exists():
-        refuse_damage(path, noted.read_text())
+        raise _damaged(path, noted.read_text())
     private = _for_its_owner_alone(path) if internal and not read_only else nullcontext()
     with private, damage_noted(path):
         connection = duckdb.connect(str(path), read_only=read_only, config=settings.duckdb_config)
@@ -163,7 +163,11 @@ def refuse_damage(path: Path, message: str) -> None:
         return
     log.error("damaged file=%s: %s", path, message)
     write_atomically(path.with_name(DAMAGED), message.encode())
-    raise DamagedFile(
+    raise _damaged(path, message)
+
+
+def _damaged(path: Path, message: str) -> DamagedFile:
+    return DamagedFile(
         f"{path} cannot be read",
         got=message,
         remedy="The next run rebuilds it from the archive; `drypowder replay` does so now. Releases are as they were.",
