@@ -117,9 +117,9 @@ class HeadlessAirflow:
         self._require_airflow()
         self._take_home()
         try:
-            self._end_leftovers()
             self._catch_signals()
             atexit.register(self.stop)
+            self._end_leftovers()
             self._start()
         except BaseException:
             self.stop()
@@ -442,11 +442,11 @@ class HeadlessAirflow:
         if self._client:
             self._client.close()
             self._client = None
-        _end(self.processes())
+        _end(self.processes)
         for component in self._components:
             component.process.wait()
         self._components.clear()
-        (self.home / "sessions.json").unlink(missing_ok=True)
+        self._end_leftovers()  # of an earlier run, where we were told to stop before we had ended them all
         self._lock.release()
         self._lock = None
         for number, handler in self._handlers.items():
@@ -479,9 +479,12 @@ class HeadlessAirflow:
             noted = {int(pid): float(at) for pid, at in json.loads(path.read_text()).items()}
         except (OSError, ValueError):
             return
-        left = [p for p in _in_sessions(set(noted)) if _is_airflow(p)]
-        if left:
-            self.told(f"ending {len(left)} process(es) that a killed run left")
+
+        def left() -> list[psutil.Process]:
+            return [p for p in _in_sessions(set(noted)) if _is_airflow(p)]
+
+        if count := len(left()):
+            self.told(f"ending {count} process(es) that a killed run left")
             _end(left)
         path.unlink(missing_ok=True)
 
@@ -521,17 +524,20 @@ def _is_airflow(process: psutil.Process) -> bool:
     return False
 
 
-def _end(processes: list[psutil.Process]) -> None:
+def _end(find: Callable[[], list[psutil.Process]]) -> None:
+    """End what `find` finds until it finds nothing: a scheduler that is told to end may just have forked a worker."""
     import psutil
 
-    for process in processes:
-        with suppress(psutil.Error):
-            process.terminate()
-    _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)
-    for process in alive:
-        with suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(alive, timeout=STOP_SECONDS)
+    deadline = time.monotonic() + 2 * STOP_SECONDS
+    while (processes := find()) and time.monotonic() < deadline:
+        for process in processes:
+            with suppress(psutil.Error):
+                process.terminate()
+        _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)
+        for process in alive:
+            with suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(alive, timeout=STOP_SECONDS)
 
 
 def _rss(process: psutil.Process) -> int:

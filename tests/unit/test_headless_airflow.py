@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import httpx
+import psutil
 import pytest
 import stamina
 
@@ -60,3 +68,57 @@ def test_the_api_server_gives_way_before_a_task_gives_up_on_it(airflow, monkeypa
     with pytest.raises(ZeroDivisionError):
         airflow._start()  # noqa: SLF001
     assert waits == {"api-server": 3, "dag-processor": 30, "scheduler": 30}
+
+
+FORKING_AT_THE_END = """
+import os, signal, sys, time
+
+def leave(*_):
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(60)
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, leave)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def left_behind(tmp_path):
+    """A scheduler of a killed run that forks a worker when it is told to end; its session."""
+    command = [sys.executable, "-c", FORKING_AT_THE_END, "airflow scheduler"]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        (tmp_path / "sessions.json").write_text(json.dumps({process.pid: time.time()}))
+        yield process.pid
+        for left in in_session(process.pid):
+            left.kill()
+
+
+def in_session(session):
+    return [p for p in psutil.process_iter() if p.status() != psutil.STATUS_ZOMBIE and os.getsid(p.pid) == session]
+
+
+def test_what_a_killed_run_left_is_ended_with_what_it_forks_meanwhile(airflow, left_behind):
+    airflow._end_leftovers()
+
+    assert in_session(left_behind) == []
+    assert not (airflow.home / "sessions.json").exists()
+
+
+def test_who_is_stopped_while_ending_what_was_left_ends_it_nevertheless(airflow, left_behind):
+    told = []
+
+    def tell(line):
+        told.append(line)
+        if len(told) == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    airflow.told = tell
+    with pytest.raises(SystemExit), airflow:
+        pass
+
+    assert len(told) == len(["ending it", "ending it again"])
+    assert in_session(left_behind) == []
