@@ -6,6 +6,7 @@ would go on writing to a file whose lock is free.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -169,5 +170,7 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    # dbt makes hundreds of thousands of objects that stay: the collector would walk them all, again and again.
+    gc.set_threshold(100_000, 20, 100)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     sys.exit(_run(sys.argv[1:]))

@@ -87,13 +87,14 @@
 {%- endif -%}
 {%- endmacro -%}
 
-{#- Of a relation only the rows of those keys of which something became known since, where the model's table grows. -#}
+{#- Of a relation only the rows of those keys of which something became known since, where the model's table grows. A
+    semi join: what IN does with keys of several columns takes DuckDB five times as long. -#}
 {%- macro where_changed(relation, key, instants=["known_at"]) -%}
 {%- if is_incremental() -%}
-where ({{ key | join(", ") }}) in (
-    select ({{ key | join(", ") }}) from {{ relation }}
+semi join (
+    select {{ key | join(", ") }} from {{ relation }}
     where {% for instant in instants %}{{ instant }} >= timestamptz '{{ since() }}'{{ " or " if not loop.last }}{% endfor %}
-)
+) as changed using ({{ key | join(", ") }})
 {%- endif -%}
 {%- endmacro -%}
 
@@ -147,15 +148,20 @@ from (select * from {{ target }} limit 0) union all by name ({{ compiled_code }}
     the same stay, so that little is written. -#}
 {%- macro put_in_place(target, beside) -%}
   {%- set key = config.get("unique_key") if is_incremental() -%}
+  {%- set known_since = model.config.meta.get("known_since") -%}
   {#- who computed a row is not what it says -#}
   {%- set digest = "hash(*columns(each -> each <> 'run_id'))" -%}
   {%- set suffix = target.identifier -%}
   {%- set old, new = "temp.old_" ~ suffix, "temp.new_" ~ suffix -%}
+  {%- set ours = "select rowid as place, " ~ digest ~ " as digest from " ~ target -%}
   {%- set counted -%}
     create or replace temp table old_{{ suffix }} as
-    select rowid as place, {{ digest }} as digest from {{ target }}
-    where true {{ and_known_since(model.config.meta.get("known_since")) }}
-    {%- if key %} or ({{ key | join(", ") }}) in (select ({{ key | join(", ") }}) from {{ beside }}) {%- endif %};
+    {{ ours }} where true {{ and_known_since(known_since) }}
+    {%- if key %}
+    union all
+    {{ ours }} semi join (select {{ key | join(", ") }} from {{ beside }}) as again using ({{ key | join(", ") }})
+    where not (true {{ and_known_since(known_since) }})
+    {%- endif %};
     create or replace temp table new_{{ suffix }} as select rowid as place, {{ digest }} as digest from {{ beside }};
     select
         (select (count(*), sum(digest)) from {{ old }}) = (select (count(*), sum(digest)) from {{ new }}),

@@ -102,7 +102,7 @@ def in_session(session):
 
 
 def test_what_a_killed_run_left_is_ended_with_what_it_forks_meanwhile(airflow, left_behind):
-    airflow._end_leftovers()
+    airflow._end_leftovers()  # noqa: SLF001
 
     assert in_session(left_behind) == []
     assert not (airflow.home / "sessions.json").exists()

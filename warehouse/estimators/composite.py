@@ -292,33 +292,34 @@ def stressed_together(
     *,
     decay: float = EWMA_LAMBDA,
     min_history: int = MIN_HISTORY_WEEKS,
+    start: int = 0,
 ) -> NDArray[np.float64]:
     """Return 100 √((w∘s)' C (w∘s)), C the EWMA correlations of s - 0.5: extra weight when pillars move together.
 
     `pillars` (weeks, pillars) are shares in [0, 1]; weights add up to 1 (equal by default). At correlations of one the
     index is the weighted mean. NaN in a row with an unknown pillar, which the correlations skip, and before
-    `min_history` complete rows.
+    `min_history` complete rows. `start` answers for the rows from there on.
     """
     s = floats(pillars)
     width = s.shape[1]
     w = np.full(width, 1 / width) if weights is None else floats(weights)
     index = np.full(len(s), np.nan)
     moments = np.zeros((width, width))  # the scale cancels in a correlation, so no first row has to be invented
-    seen = 0
-    for row in range(len(s)):
-        if np.isnan(s[row]).any():
+    moved = s - 0.5
+    products = (1 - decay) * (moved[:, :, None] * moved[:, None, :])
+    complete = np.flatnonzero(~np.isnan(s).any(axis=1))
+    for seen, row in enumerate(complete.tolist(), start=1):
+        moments = decay * moments + products[row]
+        if row < start or seen < min_history:
             continue
-        seen += 1
-        moved = s[row] - 0.5
-        moments = decay * moments + (1 - decay) * np.outer(moved, moved)
         sds = np.sqrt(np.diag(moments))
-        if seen < min_history or not (sds > 0).all():
+        if not (sds > 0).all():
             continue
         correlation = moments / np.outer(sds, sds)
         np.fill_diagonal(correlation, 1)
         weighted = w * s[row]
         index[row] = 100 * np.sqrt(max(float(weighted @ correlation @ weighted), 0.0))
-    return index
+    return index[start:]
 
 
 def disagreement(headline: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

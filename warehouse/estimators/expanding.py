@@ -17,8 +17,10 @@ from warehouse.estimators.estimate import floats
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_CHUNK = 256
+_CHUNK = 128
 """Days ranked at once: within a chunk all pairs are compared, before it they are looked up in a sorted array."""
+_UP_TO_IT = np.tri(_CHUNK, dtype=np.bool_)
+"""One row a day: the days of the chunk up to it."""
 
 
 def expanding_rank(x: ArrayLike, min_history: int, *, start: int = 0) -> NDArray[np.float64]:
@@ -34,9 +36,9 @@ def expanding_rank(x: ArrayLike, min_history: int, *, start: int = 0) -> NDArray
         chunk = sample[first : first + _CHUNK]
         lower = past.searchsorted(chunk, side="left")
         equal = past.searchsorted(chunk, side="right") - lower
-        # One row a day: the days of the chunk up to it.
-        lower += np.tril(chunk[None, :] < chunk[:, None]).sum(axis=1)
-        equal += np.tril(chunk[None, :] == chunk[:, None]).sum(axis=1)
+        up_to_it = _UP_TO_IT[: len(chunk), : len(chunk)]
+        lower += np.count_nonzero((chunk[None, :] < chunk[:, None]) & up_to_it, axis=1)
+        equal += np.count_nonzero((chunk[None, :] == chunk[:, None]) & up_to_it, axis=1)
         count = np.arange(first + 1, first + 1 + len(chunk))
         rank = np.where(count >= min_history, (lower + 0.5 * equal) / count, np.nan)
         answer[positions[first : first + _CHUNK]] = rank

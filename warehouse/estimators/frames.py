@@ -1,4 +1,4 @@
-"""What dbt's Python models begin and end with: the first day to answer for, and frames whose columns are typed."""
+"""What dbt's Python models begin and end with: the first day to answer for, rows read, and frames with types."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
 CUTOFF_HOUR = 22
@@ -17,6 +18,30 @@ _TEXTS = frozenset(
     {"item", "measure", "regime", "target", "player", "study", "window", "unit", "origin", "source_url", "tercile"}
 )
 _DAYS = ("_day", "_date", "_end", "_start", "_on", "_since", "_week")
+
+
+def read(relation: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """Return the rows as `relation.df()` does, by way of Arrow: that reads text four times as fast.
+
+    Days are datetime64[us], decimals float64, and integers with a NULL among them pandas' own of the same width.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    table = relation.to_arrow_table()
+    schema = table.schema
+    for at, field in enumerate(schema):
+        if pa.types.is_date(field.type):
+            schema = schema.set(at, field.with_type(pa.timestamp("us")))
+        elif pa.types.is_decimal(field.type):
+            schema = schema.set(at, field.with_type(pa.float64()))
+    frame: pd.DataFrame = table.cast(schema).to_pandas()
+    holed = {f.name for f in schema if pa.types.is_integer(f.type) and table[f.name].null_count}
+    whole: dict[pa.DataType, pd.api.extensions.ExtensionDtype] = {
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+    }
+    return frame.assign(**{name: table[name].to_pandas(types_mapper=whole.get) for name in holed})
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:

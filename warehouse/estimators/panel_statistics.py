@@ -278,7 +278,8 @@ def betas(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None = None)
     returns = panel.returns[first : first + len(days)]
     there = ~np.isnan(returns)
     market = panel.at(MARKET)
-    asked = np.flatnonzero(_asked(days, since))
+    is_asked = _asked(days, since)
+    asked = np.flatnonzero(is_asked)
     cutoffs = np.array([cutoff(day) for day in days])
     begins = [_first_known(panel, asset, days, cutoffs) for asset in range(len(panel.assets))]
     market_begins = len(days) if market is None else begins[market]
@@ -297,18 +298,21 @@ def betas(weeks: pd.DataFrame, fridays: pd.DataFrame, since: date | None = None)
             usable = np.flatnonzero(rows)
             if not len(usable) or market is None:
                 continue
-            slopes = rolling_beta(returns[:, asset], moved, control, window=WINDOW_WEEKS, min_n=MIN_WEEKS)
             # Known are the weeks up to some: the newest known at each cut-off, and never one after it.
             known = np.minimum(
                 np.searchsorted(known_at[usable], cutoffs, side="right"),
                 np.searchsorted(usable, np.arange(len(days)), side="right"),
             )
-            has = known > 0
+            has = (known > 0) & is_asked
+            if not has.any():
+                continue
             newest[has, asset] = usable[known[has] - 1]
+            oldest = int(newest[has, asset].min())
+            slopes = rolling_beta(returns[:, asset], moved, control, window=WINDOW_WEEKS, min_n=MIN_WEEKS, start=oldest)
             total = np.concatenate([[0], np.cumsum(rows)])
             start = np.maximum(newest[has, asset] + 1 - WINDOW_WEEKS, 0)
             counts[has, asset] = total[newest[has, asset] + 1] - total[start]
-            own[has, asset] = slopes[newest[has, asset]]
+            own[has, asset] = slopes[newest[has, asset] - oldest]
         age = np.arange(len(days))[:, None] - newest
         is_stale = (newest >= 0) & (age > STALE_WEEKS)
         own[is_stale] = np.nan

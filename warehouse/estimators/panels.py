@@ -303,20 +303,20 @@ def composites(
             usual = table if usual is None else usual
             if not len(table) or (start and days_of(table)[-1] < start):
                 continue
-            doubt = {rank: _worst_of(own_series, mine, rank, start) for rank in ("pit_rank", "origin_rank")}
+            doubt = _worst_of(own_series, mine, start)
             least = _least(index_id, chosen)
             scores = np.column_stack([_ranked(column(table, n), least, ranks) for n in table.columns])
             answers.append(_composite(index_id, table, scores, members, chosen, doubt, start, begins))
     return pd.concat([a for a in answers if len(a)] or answers, ignore_index=True)
 
 
-def _worst_of(series: pd.DataFrame, metrics: pd.DataFrame, name: str, since: date | None) -> pd.Series[Any]:
+def _worst_of(series: pd.DataFrame, metrics: pd.DataFrame, since: date | None) -> dict[str, pd.Series[Any]]:
+    """Return the worst pit_rank and origin_rank by day, from a day on."""
     import pandas as pd
 
-    first = pd.Timestamp.min if since is None else pd.Timestamp(since)
-    both = pd.concat([worst(states[states["date_day"] >= first], name) for states in (series, metrics)])
-    ranks: pd.Series[Any] = both.groupby(level=0).max()
-    return ranks
+    both = pd.concat([each[["date_day", "value", "pit_rank", "origin_rank"]] for each in (series, metrics)])
+    asked = both if since is None else both[both["date_day"] >= pd.Timestamp(since)]
+    return {rank: worst(asked, rank) for rank in ("pit_rank", "origin_rank")}
 
 
 def _inputs(by_series: pd.DataFrame, by_metric: pd.DataFrame, members: pd.DataFrame, *, weekly: bool) -> pd.DataFrame:
@@ -379,13 +379,17 @@ def _composite(
         pillars.setdefault(each["pillar"], []).append(each["component_id"])
     days = days_of(table)
     start = bisect_left(days, since) if since else 0
-    made = equal_weight(scores, names, pillars, every_pillar=bool(how["every_pillar"]))
+    every_pillar = bool(how["every_pillar"])
+    made = equal_weight(scores[start:], names, pillars, every_pillar=every_pillar)
     component = first_component(scores, days, names, anchor=str(how["anchor"]), min_history=least, start=start)
     fridays = is_friday(table)
-    ciss = np.full(len(table), np.nan)
-    ciss[fridays] = stressed_together(made.pillars[fridays] / 100, decay=float(chosen["ewma_lambda"]))
+    weekly = equal_weight(scores[fridays], names, pillars, every_pillar=every_pillar).pillars / 100
+    ciss = np.full(len(table) - start, np.nan)
+    ciss[fridays[start:]] = stressed_together(
+        weekly, decay=float(chosen["ewma_lambda"]), start=int(fridays[:start].sum())
+    )
     n_obs = (~np.isnan(scores)).any(axis=1).cumsum()[start:]
-    headline, ciss, days = made.headline[start:], ciss[start:], days[start:]
+    headline, days = made.headline, days[start:]
     # of half an index there is no second opinion either
     first = np.where(np.isnan(headline), np.nan, component.index)
     ciss[np.isnan(headline)] = np.nan
@@ -398,13 +402,13 @@ def _composite(
         ("ciss", index_id, ciss),
         ("range", index_id, spread),
         ("warning", index_id, apart),
-        *(("pillar", name, made.pillars[start:, at]) for at, name in enumerate(made.pillar_names)),
-        *(("component", name, made.contributions[start:, at]) for at, name in enumerate(made.names)),
+        *(("pillar", name, made.pillars[:, at]) for at, name in enumerate(made.pillar_names)),
+        *(("component", name, made.contributions[:, at]) for at, name in enumerate(made.names)),
         *(("score", name, scores[start:, at]) for at, name in enumerate(made.names)),
         *(("input", name, column(table, name)[start:]) for name in made.names),
     ]
     reasons, used = np.full((2, len(items), len(days)), None, dtype=object)
-    reasons[0] = made.null_reason[start:]
+    reasons[0] = made.null_reason
     reasons[1] = [w.null_reason or ("no_headline" if np.isnan(v) else None) for w, v in zip(by_day, first, strict=True)]
     reasons[2] = ["missing_pillar" if np.isnan(v) else None for v in ciss]
     used[1] = [w.weight_version for w in by_day]
@@ -426,7 +430,7 @@ def _composite(
             "item_kind": of_item([kind for kind, _, _ in items]),
             "item": of_item([name for _, name, _ in items]),
             "value": values[told],
-            "coverage": of_day(made.coverage[start:]),
+            "coverage": of_day(made.coverage),
             "n_obs": of_day(n_obs),
             "weight_version": used[told],
             "null_reason": reasons[told],

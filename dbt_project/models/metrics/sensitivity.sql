@@ -64,13 +64,24 @@ compared as (
 
 ),
 
-newest as (  -- the newest period with both values; where there is none, the newest, with the reasons
+newest_periods as (  -- the newest with both values; where there is none, the newest, with the reasons
 
-    select * from compared
-    qualify row_number() over (
-        partition by metric_id, entity_type, entity_id, grain, parameter_set
-        order by (difference is not null) desc, period_end desc
-    ) = 1
+    select
+        metric_id,
+        entity_type,
+        entity_id,
+        grain,
+        parameter_set,
+        coalesce(max(case when difference is not null then period_end end), max(period_end)) as period_end
+    from compared
+    group by metric_id, entity_type, entity_id, grain, parameter_set
+
+),
+
+newest as (
+
+    select compared.* from compared
+    semi join newest_periods using (metric_id, entity_type, entity_id, grain, parameter_set, period_end)
 
 )
 

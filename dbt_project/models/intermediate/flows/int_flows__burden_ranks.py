@@ -4,16 +4,15 @@
 def model(dbt, session):
     """Return one row per Friday and set of parameters: absorption_burden_pct in (0, 1)."""
     from warehouse.estimators.expanding import expanding_rank
-    from warehouse.estimators.frames import typed
+    from warehouse.estimators.frames import read, typed
 
     dbt.config(materialized="table")
-    fridays = (
+    fridays = read(
         dbt.ref("int_flows__balance")
         .project("period_end, parameter_set, burden_to_gdp")
-        .df()
-        .sort_values(["parameter_set", "period_end"], ignore_index=True)
+        .order("parameter_set, period_end")
     )
-    parameters = dbt.ref("thesis_parameters").df()
+    parameters = read(dbt.ref("thesis_parameters"))
     least = parameters.set_index("parameter_set")["min_history_weeks"].astype(int)
     # Typed, so that a table of no rows has its columns all the same.
     ranks = fridays[["period_end", "parameter_set"]].astype({"parameter_set": "string"})

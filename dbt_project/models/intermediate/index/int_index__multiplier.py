@@ -3,8 +3,8 @@
 
 def model(dbt, session):
     """Return one row per Friday."""
-    from warehouse.estimators.frames import first_day, typed
+    from warehouse.estimators.frames import first_day, read, typed
     from warehouse.estimators.panels import multiplier
 
     dbt.config(materialized="table", meta={"known_since": "date_day"})
-    return typed(multiplier(dbt.ref("int_index__weekly_risk").df(), since=first_day(dbt)))
+    return typed(multiplier(read(dbt.ref("int_index__weekly_risk")), since=first_day(dbt)))

@@ -1,3 +1,4 @@
+{{ config(meta={'known_since': 'known_at'}) }}
 {#- metric, column, unit factor, what is missing where it is null -#}
 {%- set measures = [
     ('nominal_10y', 'yield_10y_pct', 'missing_input: yield_10y'),
@@ -17,30 +18,35 @@ with days as (
 
 ),
 
+first_days as (  -- before the first value nothing was landed, which is no news a day
+
+    select
+        {% for _, column, _ in measures -%}
+        min(case when {{ column }} is not null then date_day end) as {{ column }},
+        {% endfor -%}
+        parameter_set
+    from days
+    group by parameter_set
+
+),
+
 long as (
 
     {% for metric_id, column, reason in measures -%}
     select
         '{{ metric_id }}' as metric_id,
-        date_day::date as date_day,
-        parameter_set,
-        {{ column }}::double as value,
-        {{ 'cost_coverage' if metric_id == 'cost_of_capital_index' else '1.0' }} as share_known,
+        days.date_day::date as date_day,
+        days.parameter_set,
+        days.{{ column }}::double as value,
+        {{ 'days.cost_coverage' if metric_id == 'cost_of_capital_index' else '1.0' }} as share_known,
         '{{ reason }}' as reason,
-        pit_rank::integer as pit_rank,
-        origin_rank::integer as origin_rank
+        days.pit_rank::integer as pit_rank,
+        days.origin_rank::integer as origin_rank
     from days
+    inner join first_days on days.parameter_set = first_days.parameter_set
+    where days.date_day >= first_days.{{ column }} {{ and_known_since('days.date_day') }}
     {{ 'union all' if not loop.last }}
     {% endfor -%}
-),
-
-since as (  -- before the first value nothing was landed, which is no news a day
-
-    select
-        *,
-        min(case when value is not null then date_day end) over (partition by metric_id, parameter_set) as first_day
-    from long
-
 ),
 
 observations as (
@@ -63,8 +69,7 @@ observations as (
         {{ cutoff('date_day') }} as known_at,
         null::timestamptz as withdrawn_at,
         parameter_set
-    from since
-    where date_day >= first_day
+    from long
 
 )
 

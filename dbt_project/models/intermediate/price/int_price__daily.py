@@ -5,7 +5,7 @@ SERIES = ("yield_10y", "yield_30y", "real_yield_10y", "ofr_credit", "gz_spread",
 
 def model(dbt, session):
     """Return one row per weekday and set of parameters: the legs, their 21-day changes, thresholds, flag, intensity."""
-    from warehouse.estimators.frames import first_day, typed
+    from warehouse.estimators.frames import first_day, read, typed
     from warehouse.estimators.panels import price_of_capital
 
     dbt.config(materialized="table", meta={"known_since": "date_day"})
@@ -20,5 +20,5 @@ def model(dbt, session):
         .project("series_id, period_end, value, known_at")
     )
     return typed(
-        price_of_capital(states.df(), dbt.ref("thesis_parameters").df(), first_prints.df(), since=first_day(dbt))
+        price_of_capital(read(states), read(dbt.ref("thesis_parameters")), read(first_prints), since=first_day(dbt))
     )
