@@ -24,7 +24,7 @@ _FROM_DBT = "<!-- Generated from dbt_project/{of} by `make generate`. Do not edi
 _NOTE = "Generated from warehouse/sources/{code}.py by `make generate`. Do not edit."
 
 _ON_MARTS = (
-    "In every release as `marts.<table>` and as `parquet/marts/<table>.parquet`. Of a table that keeps states of "
+    "In every release as `marts.<table>` and as `parquet/marts/<table>/*.parquet`. Of a table that keeps states of "
     "knowledge, the rows `where known_until is null` are what is known now."
 )
 _ON_METRICS = (

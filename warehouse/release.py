@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from warehouse import sources
+from warehouse import packing, sources
 from warehouse.archive import write_atomically
-from warehouse.errors import ConfigurationError, NoRelease
+from warehouse.errors import NoRelease
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +29,6 @@ MANIFEST = "manifest.json"
 ROLLED_BACK = "rolled-back.json"
 SEMANTIC_MANIFEST = "semantic_manifest.json"
 """What dbt wrote of the semantic layer when the release was built: MetricFlow reads it."""
-SCHEMAS = ("marts", "metrics", "ops")
-"""What a release holds. Parquet is written of the first two."""
 HARDENED = {
     "enable_external_access": False,
     "lock_configuration": True,
@@ -104,6 +101,7 @@ def logic(settings: Settings) -> str:
                     "increments.py",
                     "landing.py",
                     "loading.py",
+                    "packing.py",
                     "release.py",
                     "stores.py",
                     "transformation.py",
@@ -247,7 +245,8 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     release_id = _next_id(settings, now)
     building = settings.releases / f".building-{release_id}"
     building.mkdir()
-    tables = _write_database(settings, building)
+    before = _to_take_over_from(settings)
+    packed = packing.write(settings, building, before, json.dumps(_terms()))
     quality = settings.home / "quality"
     if quality.is_dir():
         shutil.copytree(quality, building / "quality")
@@ -255,7 +254,8 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     if semantics.is_file():
         shutil.copyfile(semantics, building / SEMANTIC_MANIFEST)
     (building / "ATTRIBUTION.md").write_text(_attribution(release_id))
-    manifest = _manifest(settings, building, release_id, now, run_id, tables)
+    tables = {name: asdict(each) for name, each in packed.items()}
+    manifest = _manifest(settings, building, release_id, now, run_id, tables, before)
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in sorted(building.rglob("*")):
         if path.is_file():
@@ -309,80 +309,6 @@ def _next_id(settings: Settings, now: datetime) -> str:
     return f"{day}.{max(taken, default=0) + 1}"
 
 
-def _write_database(settings: Settings, building: Path) -> dict[str, dict[str, Any]]:
-    """Copy the published schemas into a fresh file, with comments and macros, and write Parquet beside it."""
-    import duckdb
-
-    path = building / "warehouse.duckdb"
-    connection = duckdb.connect(str(path), config=settings.duckdb_config)
-    terms = json.dumps(_terms()).replace("'", "''")
-    tables: dict[str, dict[str, Any]] = {}
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"attach '{_quoted(settings.warehouse)}' as builder (read_only)")
-        found = connection.execute(
-            "select schema_name, table_name, comment from duckdb_tables() "
-            "where database_name = 'builder' and list_contains(?, schema_name) "
-            "union all select schema_name, view_name, comment from duckdb_views() "
-            "where database_name = 'builder' and list_contains(?, schema_name) order by 1, 2",
-            [list(SCHEMAS), list(SCHEMAS)],
-        ).fetchall()
-        for schema, name, comment in found:
-            connection.execute(f"create schema if not exists {schema}")
-            connection.execute(f'create table {schema}."{name}" as select * from builder.{schema}."{name}"')
-            _comment(connection, schema, name, comment)
-            row = connection.execute(f'select count(*) from {schema}."{name}"').fetchone()
-            tables[f"{schema}.{name}"] = {"rows": int(row[0]) if row else 0}
-            if schema != "ops":
-                target = building / "parquet" / schema / f"{name}.parquet"
-                target.parent.mkdir(parents=True, exist_ok=True)
-                # Terms travel with every export, also with one file that is passed on alone.
-                connection.execute(
-                    f"copy {schema}.\"{name}\" to '{_quoted(target)}' (format parquet, compression zstd, "
-                    f"kv_metadata {{drypowder_terms: '{terms}'}})"
-                )
-        connection.execute("detach builder")
-        connection.execute(_macros(settings))
-        connection.execute("checkpoint")
-    finally:
-        connection.close()
-    if path.with_name("warehouse.duckdb.wal").exists():
-        raise ConfigurationError(f"{path} has a write-ahead log after its checkpoint", expected="none", got="one")
-    return tables
-
-
-def _macros(settings: Settings) -> str:
-    """Return the DDL of the macros that stand beside the tables, which dbt owns: plain SQL between its macro's tags."""
-    path = settings.dbt_project / "macros" / "release_macros.sql"
-    found = re.search(r"{% macro release_macros\(\) %}(.*){% endmacro %}", path.read_text(), re.DOTALL)
-    if found is None or "{{" in found.group(1):
-        raise ConfigurationError(
-            f"{path} cannot be read without dbt",
-            expected="one macro release_macros() of plain SQL",
-            got="something else",
-        )
-    return found.group(1)
-
-
-def _quoted(path: Path) -> str:
-    return str(path.resolve()).replace("'", "''")
-
-
-def _comment(connection: duckdb.DuckDBPyConnection, schema: str, name: str, comment: str | None) -> None:
-    """Carry the descriptions over: they are what a reader's tool shows."""
-    if comment:
-        connection.execute(f"comment on table {schema}.\"{name}\" is '{comment.replace(chr(39), chr(39) * 2)}'")
-    columns = connection.execute(
-        "select column_name, comment from duckdb_columns() where database_name = 'builder' "
-        "and schema_name = ? and table_name = ? and comment is not null",
-        [schema, name],
-    ).fetchall()
-    for column, text in columns:
-        connection.execute(
-            f'comment on column {schema}."{name}"."{column}" is \'{text.replace(chr(39), chr(39) * 2)}\''
-        )
-
-
 def _manifest(
     settings: Settings,
     building: Path,
@@ -390,6 +316,7 @@ def _manifest(
     now: datetime,
     run_id: str,
     tables: Mapping[str, Mapping[str, Any]],
+    before: Release | None = None,
 ) -> dict[str, Any]:
     import duckdb
 
@@ -450,7 +377,7 @@ def _manifest(
             for suite in suites
         ],
         "engines": {name: version(name) for name in _ENGINES},
-        "files": {str(p.relative_to(building)): _sha256(p) for p in sorted(building.rglob("*")) if p.is_file()},
+        "files": _checksums(building, before),
     }
 
 
@@ -462,6 +389,25 @@ def _loads(loads: Sequence[tuple[Any, ...]], name: str) -> dict[str, Any]:
         "loads": of_table[0][1] if of_table else 0,
         "fetches": [dict(zip(names, load[2:], strict=True)) for load in of_table],
     }
+
+
+def _to_take_over_from(settings: Settings) -> Release | None:
+    """Return the newest release, if this version of DuckDB wrote it."""
+    newest = releases(settings)[-1:]
+    return newest[0] if newest and newest[0].manifest["engines"]["duckdb"] == version("duckdb") else None
+
+
+def _checksums(building: Path, before: Release | None) -> dict[str, str]:
+    """Return the SHA-256 of every file; of one that is the last release's by another name, the one noted there."""
+    found = {}
+    for path in sorted(each for each in building.rglob("*") if each.is_file()):
+        name = str(path.relative_to(building))
+        same = before.path / name if before else None
+        if before and same and path.stat().st_nlink > 1 and same.is_file() and same.samefile(path):
+            found[name] = before.manifest["files"][name]
+        else:
+            found[name] = _sha256(path)
+    return found
 
 
 def _sha256(path: Path) -> str:

@@ -40,7 +40,7 @@ def test_a_release_holds_what_its_manifest_says(built):
         schema, table = name.split(".")
         assert query(built, f"select count(*) from {name}") == [(entry["rows"],)]
         if schema != "ops":
-            parquet = found.path / "parquet" / schema / f"{table}.parquet"
+            parquet = found.path / "parquet" / schema / table / "*.parquet"
             assert duckdb.sql(f"select count(*) from '{parquet}'").fetchone() == (entry["rows"],)
     assert manifest["sources"]["sec.company_facts"]["origin"] == "reconstructed"
     assert len(manifest["sources"]["sec.company_facts"]["fetches"]) > 5
@@ -156,11 +156,11 @@ def test_damage_is_damage_whoever_meets_it_and_no_verdict_on_rows(built, copied)
 
 def test_a_changed_file_in_a_release_is_noticed(built, copied):
     settings = copied(built)
-    spoilt = release.current(settings).path / "parquet" / "metrics" / "latest.parquet"
+    spoilt = release.current(settings).path / "parquet" / "metrics" / "latest" / "all.parquet"
     spoilt.chmod(0o644)
     spoilt.write_bytes(b"spoilt")
     assert release.verify(release.current(settings)) == [
-        "parquet/metrics/latest.parquet has changed since it was published"
+        "parquet/metrics/latest/all.parquet has changed since it was published"
     ]
     assert cli(settings, "verify").returncode == 1
 
