@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from warehouse.release import Release
     from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -91,10 +90,13 @@ class _Table:
         ).hexdigest()
 
 
-def write(settings: Settings, building: Path, before: Release | None, terms: str) -> dict[str, Packed]:
+def write(
+    settings: Settings, building: Path, before: Path | None, tables_before: Mapping[str, Any], terms: str
+) -> dict[str, Packed]:
     """Write `warehouse.duckdb` and Parquet of the published schemas into a folder, and return what is in them.
 
-    `before` is the release to take over from, if there is one. `terms` go into every Parquet file. What stands in the
+    `before` is the folder of the release to take over from, if there is one, and `tables_before` what its manifest says
+    of its tables. `terms` go into every Parquet file. What stands in the
     new file is compared with the builder's at the end, whatever was taken over; where that differs, all is written
     from the builder's file.
 
@@ -103,16 +105,15 @@ def write(settings: Settings, building: Path, before: Release | None, terms: str
     """
     import duckdb
 
-    entries = before.manifest["tables"].items() if before else ()
-    known = {name: each for name, entry in entries if (each := Packed.of(entry))}
+    known = {name: each for name, entry in tables_before.items() if (each := Packed.of(entry))}
     try:
-        packed, differing = _write(settings, building, before.path if before else None, known, terms)
+        packed, differing = _write(settings, building, before, known, terms)
     except duckdb.Error as error:
         if not before:
             raise
         differing = [str(error)]
     if differing and before:
-        log.error("release=%s is not what its manifest says, so nothing is taken over: %s", before.id, differing)
+        log.error("release=%s is not what its manifest says, so nothing is taken over: %s", before.name, differing)
         (building / DATABASE).unlink()
         shutil.rmtree(building / PARQUET, ignore_errors=True)
         packed, differing = _write(settings, building, None, {}, terms)

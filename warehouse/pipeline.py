@@ -791,7 +791,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
         GateClosed: a model or a test failed; the current release stays.
         NothingNew: nothing has ever been loaded.
     """
-    from warehouse import increments, stores
+    from warehouse import impact, increments, stores
     from warehouse.transformation import UNCHANGED, run_dbt
 
     started = time.monotonic()
@@ -818,6 +818,9 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
             progress=progress,
         )
         with stores.open_warehouse(settings) as connection:
+            if increment.since is None:  # else the project is the one of then
+                impact.note_sources(connection, settings)
+            impact.note_affected(connection)
             increments.complete(connection, increment, logic=logic, now=now)
         _note(settings, BUILT, content)
     tests = sum(r.node.startswith("test.") for r in results)

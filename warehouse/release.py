@@ -98,6 +98,7 @@ def logic(settings: Settings) -> str:
                     "sql/*.sql",
                     "calendar.py",
                     "contract.py",
+                    "impact.py",
                     "increments.py",
                     "landing.py",
                     "loading.py",
@@ -246,7 +247,13 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     building = settings.releases / f".building-{release_id}"
     building.mkdir()
     before = _to_take_over_from(settings)
-    packed = packing.write(settings, building, before, json.dumps(_terms()))
+    packed = packing.write(
+        settings,
+        building,
+        before.path if before else None,
+        before.manifest["tables"] if before else {},
+        json.dumps(_terms()),
+    )
     quality = settings.home / "quality"
     if quality.is_dir():
         shutil.copytree(quality, building / "quality")
@@ -309,6 +316,9 @@ def _next_id(settings: Settings, now: datetime) -> str:
     return f"{day}.{max(taken, default=0) + 1}"
 
 
+_AFFECTED = ("source", "table", "partition", "metric", "last_good_at", "newest_period_end", "newest_known_at")
+
+
 def _manifest(
     settings: Settings,
     building: Path,
@@ -330,6 +340,10 @@ def _manifest(
         freshness = connection.execute("select * from ops.freshness order by all").fetchall()
         held = connection.execute(
             "select source, table_name, partition_key, border, reason from ops.held_back order by all"
+        ).fetchall()
+        affected = connection.execute(
+            "select source, table_name, partition_key, metric_id, last_good_at::varchar, newest_period_end::varchar, "
+            "newest_known_at::varchar from ops.affected_metrics order by all"
         ).fetchall()
         suites = connection.execute(
             "select border, suite, row_count, count(*), "
@@ -364,6 +378,7 @@ def _manifest(
             for row in freshness
         },
         "held_back": [dict(zip(("source", "table", "partition", "border", "reason"), h, strict=True)) for h in held],
+        "affected_metrics": [dict(zip(_AFFECTED, each, strict=True)) for each in affected],
         "suites": [
             {
                 "border": suite[0],

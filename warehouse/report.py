@@ -191,6 +191,8 @@ class Standing:
     held_back: tuple[Mapping[str, str], ...]
     quarantined: Mapping[str, int]
     """Rows set aside, by the rule that they break."""
+    affected: tuple[Mapping[str, str | None], ...]
+    """Metrics that rest on what a gate holds back, each with when what is used in its place was fetched."""
 
 
 STATES = {
@@ -204,6 +206,8 @@ STATES = {
     "off": "dim",
 }
 """Every state of a table, in the order of the summary, with its colour."""
+
+_SHOWN_METRICS = 12
 
 PARSER_SAW = {"recorded": "real bytes", "documented": "documents"}
 """What a table's parser has read, in words that are not also those of where a row came from."""
@@ -227,6 +231,7 @@ def standings(settings: Settings) -> list[Standing]:
     published = found.manifest["sources"] if found else {}
     held = _held_back(settings, found)
     quarantined = _quarantined(settings) if found else {}
+    affected = found.manifest.get("affected_metrics", []) if found else []
     now = clock.now(settings)
     return [
         _standing(
@@ -237,6 +242,7 @@ def standings(settings: Settings) -> list[Standing]:
             published.get(name := f"{source.code}.{table.name}"),
             held=tuple(each for each in held if f"{each['source']}.{each['table']}" == name),
             quarantined=quarantined.get(name, {}),
+            affected=tuple(each for each in affected if f"{each['source']}.{each['table']}" == name),
         )
         for source, table in sources.tables()
     ]
@@ -258,6 +264,7 @@ def _standing(
     *,
     held: tuple[Mapping[str, str], ...],
     quarantined: Mapping[str, int],
+    affected: tuple[Mapping[str, str | None], ...],
 ) -> Standing:
     asked = [
         Archive(settings.archive).last_checked(source.code, table.name),
@@ -286,6 +293,7 @@ def _standing(
         proven=table.proven,
         held_back=held,
         quarantined=quarantined,
+        affected=affected,
     )
 
 
@@ -417,9 +425,26 @@ def _remarks(each: Standing) -> Iterator[str]:
         yield each.reason
     for held in each.held_back:
         yield f"HELD BACK {held['partition']} at {held['border']}: {held['reason']}"
+    if each.affected:
+        yield _affected_in_words(each.affected)
     if each.quarantined:
         rules = ", ".join(f"{rule} {rows:,}" for rule, rows in each.quarantined.items())
         yield f"{sum(each.quarantined.values()):,} row(s) in quarantine ({rules}); see `drypowder quarantine list`."
+
+
+def _affected_in_words(affected: Sequence[Mapping[str, str | None]]) -> str:
+    """Say which metrics are affected, and how old the rows are that they are made of meanwhile."""
+    ages = sorted({(a["partition"], a["last_good_at"]) for a in affected}, key=str)
+    rows = ", ".join(
+        f"{partition} of {at[:10]}" if at else f"{partition} has none that passed" for partition, at in ages
+    )
+    newest: dict[str, str] = {str(a["metric"]): a["newest_period_end"] or "no value" for a in affected}
+    shown = [f"{metric} ({period})" for metric, period in sorted(newest.items())]
+    more = f" and {len(shown) - _SHOWN_METRICS} more in ops.affected_metrics" if len(shown) > _SHOWN_METRICS else ""
+    return (
+        f"AFFECTS {len(shown)} metric(s), newest period in brackets: {', '.join(shown[:_SHOWN_METRICS])}{more}. "
+        f"Rows used meanwhile: {rows}."
+    )
 
 
 def print_tables(settings: Settings, console: Console, name: str = "") -> None:

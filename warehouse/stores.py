@@ -51,6 +51,9 @@ OPS = {
     "fetched_at timestamptz, origin varchar",
     "held_back": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "
     "held_at timestamptz, border varchar, reason varchar, failures json",
+    "metric_sources": "metric_id varchar, source varchar, table_name varchar",
+    "affected_metrics": "source varchar, table_name varchar, partition_key varchar, border varchar, metric_id varchar, "
+    "last_good_at timestamptz, newest_period_end date, newest_known_at timestamptz",
     "validations": "run_id varchar, border varchar, suite varchar, table_name varchar, expectation varchar, "
     "column_name varchar, severity varchar, success boolean, observed varchar, unexpected_count bigint, "
     "row_count bigint, detail varchar, validated_at timestamptz",
@@ -72,6 +75,9 @@ MEANINGS = {
     "loads": "Every fetch that was loaded, with its rows, new versions and tombstones.",
     "documents": "Every answer of a loaded fetch, in order: where it came from and which bytes of the archive it is.",
     "held_back": "What is not in marts and metrics because landing or a gate refused it, and why.",
+    "metric_sources": "Which landed tables each metric rests on, by its declared inputs and the lineage of models.",
+    "affected_metrics": "Metrics that rest on something held back: when what is used in its place was fetched (null: "
+    "there is none), and the newest value that the metric has all the same.",
     "validations": "Every expectation that a gate has judged, and what it saw.",
     "quarantine": "Rows set aside, counted by rule.",
     "history_changes": "Where a publisher changed its past: truncated (its file starts later than before; ours stays "

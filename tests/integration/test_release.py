@@ -116,6 +116,39 @@ def test_news_make_a_second_release_and_rollback_takes_it_back(built_in_march, c
         upkeep.rollback("nowhere", settings)
 
 
+def test_a_release_says_which_metrics_rest_on_what_is_held_back(built, copied):
+    settings = copied(built)
+    with stores.open_warehouse(settings) as connection:
+        rests_on = dict(
+            connection.execute(
+                "select metric_id, list(source || '.' || table_name order by source, table_name) from ops.metric_sources group by all"
+            ).fetchall()
+        )
+        connection.execute(
+            "insert into ops.held_back (fetch_id, source, table_name, partition_key, border, reason) "
+            "values ('held', 'sec', 'company_facts', 'META', 'incoming', 'not plausible')"
+        )
+    assert rests_on["capex_ttm"] == ["sec.company_facts"]
+    assert rests_on["water_level"] == ["board.h41", "nyfed.reverse_repo", "ofr.funding_monitor"]
+    assert "fiscaldata.auctions" in rests_on["bid_to_cover"]
+    declared = dict(query(built, "select metric_id, inputs from metrics.dim_metric"))
+    # What rests on nothing that lands is made of logs kept by hand.
+    assert all("series:" not in declared[metric] for metric in set(declared) - set(rests_on))
+    for verb in (pipeline.build, pipeline.check, pipeline.publish):
+        verb(settings)
+
+    affected = release.current(settings).manifest["affected_metrics"]
+    assert {each["metric"] for each in affected} == {
+        m for m, tables in rests_on.items() if "sec.company_facts" in tables
+    }
+    assert all(each["last_good_at"] for each in affected)
+    of_metric = {each["metric"]: each for each in affected}
+    assert of_metric["capex_ttm"]["newest_period_end"] == "2026-06-30"
+    text = io.StringIO()
+    report.print_status(settings, Console(file=text, width=120))
+    assert f"AFFECTS {len(affected)} metric(s)" in text.getvalue()
+
+
 def test_replay_rebuilds_raw_from_the_archive_with_equal_rows(built, copied):
     settings = copied(built)
 

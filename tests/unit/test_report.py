@@ -44,7 +44,7 @@ def registry(monkeypatch):
 def publish(home):
     """Write a release by hand: how each table stands, what is held back, and what is in quarantine."""
 
-    def write(*, quarantined=None, held_back=(), **newest):
+    def write(*, quarantined=None, held_back=(), affected=(), **newest):
         path = home.releases / "2026.07.25.1"
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
@@ -62,6 +62,7 @@ def publish(home):
                 for table, end in newest.items()
             },
             "held_back": list(held_back),
+            "affected_metrics": list(affected),
         }
         (path / "manifest.json").write_text(json.dumps(manifest))
         with duckdb.connect(str(path / "warehouse.duckdb")) as connection:
@@ -164,6 +165,40 @@ def test_what_is_held_back_is_shown_with_its_reason_whatever_the_calendar_says(h
     assert "rates: HELD BACK 2026 at incoming: a [mean] of 9" in printed
     assert "Nothing is held back." not in printed
     assert printed.splitlines()[-1] == "1 fresh, 1 held back"
+
+
+def test_what_is_held_back_names_the_metrics_that_it_affects_and_how_old_they_are(home, registry, publish):
+    registry(rates={}, others={})
+    of = {"source": "toy", "table": "rates", "newest_known_at": "2026-06-01"}
+    publish(
+        rates="2026-07-24",
+        others="2026-07-24",
+        held_back=[{"source": "toy", "table": "rates", "partition": "2026", "border": "incoming", "reason": "bad"}],
+        affected=[
+            {
+                **of,
+                "partition": "2026",
+                "metric": "spread",
+                "last_good_at": "2026-07-01 10:00",
+                "newest_period_end": None,
+            },
+            *(
+                {
+                    **of,
+                    "partition": "2025",
+                    "metric": f"m{n:02}",
+                    "last_good_at": None,
+                    "newest_period_end": "2026-05-31",
+                }
+                for n in range(12)
+            ),
+        ],
+    )
+    printed = " ".join(status(home).split())
+    assert "AFFECTS 13 metric(s), newest period in brackets: m00 (2026-05-31), m01" in printed
+    assert "and 1 more in ops.affected_metrics" in printed
+    assert "Rows used meanwhile: 2025 has none that passed, 2026 of 2026-07-01." in printed
+    assert printed.count("AFFECTS") == 1
 
 
 def test_a_refusal_is_of_now_and_not_of_the_release(publisher, home, registry, publish):
