@@ -126,7 +126,8 @@ def test_a_release_says_which_metrics_rest_on_what_is_held_back(built, copied):
         )
         connection.execute(
             "insert into ops.held_back (fetch_id, source, table_name, partition_key, border, reason) "
-            "values ('held', 'sec', 'company_facts', 'META', 'incoming', 'not plausible')"
+            "select 'held', source, table_name, min(partition_key), 'incoming', 'not plausible' from ops.loads "
+            "where source = 'sec' and table_name = 'company_facts' group by all"
         )
     assert rests_on["capex_ttm"] == ["sec.company_facts"]
     assert rests_on["water_level"] == ["board.h41", "nyfed.reverse_repo", "ofr.funding_monitor"]
