@@ -8,7 +8,7 @@ WORKERS ?= 2
 export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down setup setup-dev check test drill bench generate lock sample format clean dbt
+.PHONY: help demo up down setup setup-dev check test test-root drill bench generate lock sample format clean dbt
 
 help:  ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,8 +37,13 @@ check: setup-dev  ## Lint, types, generated files, dbt parse, unit, dag and conv
 test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m slow tests
 
-drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data
+test-root: setup-dev  ## What takes root: a disk that is full or cannot be written to, at every step (mounts one in memory)
+	@$(BIN)/pytest -q -m root tests/root
+
+drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data, failing disks (root)
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py
+	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q -m root tests/root; \
+		else echo "Not root: tests/root are left out." >&2; fi
 
 bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer
 	@$(BIN)/python benchmarks/landing.py --bulk

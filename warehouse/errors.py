@@ -67,6 +67,10 @@ class DamagedFile(WarehouseError):
     """The builder's file cannot be read any more. The archive has all that it was made of."""
 
 
+class DiskFailed(WarehouseError):
+    """The disk is full or cannot be written to. Worth another try once it can be."""
+
+
 class UnsafeQuery(WarehouseError):
     """A query typed by a user is more than one SELECT over the release."""
 

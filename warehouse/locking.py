@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.archive import write_atomically
-from warehouse.errors import BuilderBusy
+from warehouse.errors import BuilderBusy, DiskFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,12 @@ REBUILDING = "rebuilding.json"
 """Note of what a replay or migration has set aside; it is there only while one works, or after one was killed."""
 
 
+# Of the system, of Python, and as DuckDB, dbt and Great Expectations pass it on.
+_DISK = re.compile(
+    r".*(No space left on device|Read-only file system|Disk quota exceeded|Could not write all bytes).*", re.IGNORECASE
+)
+
+
 @contextmanager
 def builder_lock(settings: Settings, verb: str) -> Iterator[None]:
     """Hold the builder's lock, waiting for it as long as the settings allow; a verb inside a verb has it already.
@@ -38,7 +45,25 @@ def builder_lock(settings: Settings, verb: str) -> Iterator[None]:
 
     Raises:
         BuilderBusy: the wait is over; the message says who holds the lock and since when.
+        DiskFailed: the disk was full or could not be written to, whoever met that inside.
     """
+    try:
+        with _held(settings, verb):
+            yield
+    except DiskFailed:
+        raise
+    except Exception as error:
+        if said := _DISK.search(str(error)):
+            raise DiskFailed(
+                f"`{verb}` could not write under {settings.home}: {said.group(1)}",
+                got=said.group().strip(),
+                remedy="Free space, or make the disk writable, and run it again: what readers see is as it was.",
+            ) from error
+        raise
+
+
+@contextmanager
+def _held(settings: Settings, verb: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     settings.home.mkdir(parents=True, exist_ok=True)
