@@ -64,7 +64,7 @@ dbt: setup  ## Run dbt by hand on the builder's file: make dbt ARGS="run -s dim_
 		$(BIN)/dbt $(ARGS) --project-dir dbt_project --profiles-dir dbt_project
 
 lock: $(VENV)/bin/uv  ## Write the lock files anew from requirements/*.in (hashes, no index addresses)
-	@for set in bootstrap core dev; do \
+	@for set in bootstrap core dev superset-reader; do \
 		$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 			--custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
 
@@ -74,7 +74,7 @@ clean:  ## Remove the virtual environment and caches; data/ stays
 # ---------------------------------------------------------------------------------------------- environments
 # core for those who run it, dev on top for those who change it; a stamp says which lock is installed.
 setup: $(VENV)/.core  ## Install the locked environment into .venv
-setup-dev: $(VENV)/.dev
+setup-dev: $(VENV)/.dev $(VENV)/superset-reader/.installed
 
 $(VENV)/bin/uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found. Install one, or: make PYTHON=/path/to/python3.12 setup"; exit 1; }
@@ -97,3 +97,9 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/uv
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.core
+
+# Superset's driver needs an older SQLAlchemy than the platform: what it reads releases with has a place of its own.
+$(VENV)/superset-reader/.installed: requirements/superset-reader.txt | $(VENV)/.dev
+	@$(BIN)/python -m venv --without-pip $(VENV)/superset-reader
+	@$(BIN)/uv pip sync --quiet --python $(VENV)/superset-reader/bin/python --require-hashes requirements/superset-reader.txt
+	@touch $@
