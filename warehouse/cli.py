@@ -532,6 +532,24 @@ def releases() -> None:
 
 
 @app.command()
+def diff(
+    before: Annotated[
+        str, typer.Argument(help="Release, `current`, or `previous`, which is what current was published over.")
+    ] = "previous",
+    after: Annotated[str, typer.Argument(help="The same; what is told is how it differs from the other.")] = "current",
+    *,
+    table: Annotated[str, typer.Option(help="Only this table, such as metrics.metric_observations.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Moved values that are named of each table.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")] = False,
+) -> None:
+    """Show what changed between two releases: schema, rows, and past values that moved, with the reason."""
+    from warehouse import change_report
+
+    found = change_report.compare(_settings(), before, after, table=table, limit=limit)
+    change_report.print_changes(found, out, as_json=as_json)
+
+
+@app.command()
 def rollback(
     to: Annotated[str | None, typer.Argument(help="Release to make current; the one before it when left out.")] = None,
 ) -> None:

@@ -241,6 +241,9 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     The caller holds the builder's lock and has had the tables checked. A process killed at any point leaves either
     the old release current or the new one, never half of one.
     """
+    from warehouse import changes
+    from warehouse.manifest import write_schema
+
     settings.releases.mkdir(parents=True, exist_ok=True)
     remove_unfinished(settings)
     release_id = _next_id(settings, now)
@@ -262,6 +265,11 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
         shutil.copyfile(semantics, building / SEMANTIC_MANIFEST)
     (building / "ATTRIBUTION.md").write_text(_attribution(release_id))
     tables = {name: asdict(each) for name, each in packed.items()}
+    becoming = Release(id=release_id, path=building, manifest={"logic": logic(settings), "tables": tables})
+    changes.write(
+        becoming, current(settings) if settings.current.exists() else None, settings, terms=json.dumps(_terms())
+    )
+    write_schema(building)
     manifest = _manifest(settings, building, release_id, now, run_id, tables, before)
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in sorted(building.rglob("*")):
@@ -363,6 +371,7 @@ def _manifest(
         "run_id": run_id,
         "git_commit": _git_commit(settings.project),
         "fingerprint": content,
+        "logic": logic(settings),
         "transport": settings.sources.partition(":")[0],
         "tables": tables,
         "sources": {

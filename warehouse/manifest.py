@@ -1,0 +1,110 @@
+"""What a release's `manifest.json` holds: the one description that its JSON schema is made from.
+
+`Release.manifest` stays the plain document, so that reading a release needs DuckDB alone. A field that newer releases
+have has a default here: the schema that goes out with one release lets manifests of older ones pass.
+"""
+# ruff: noqa: TID253 - classes of msgspec, and only who writes a release imports them
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA = "manifest.schema.json"
+
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Meta(ge=0)]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class Rows(msgspec.Struct):
+    """A table of the release."""
+
+    rows: Count
+
+
+class Licence(msgspec.Struct):
+    """What a publisher allows."""
+
+    name: str
+    url: str
+    redistribution: Literal["free", "attribution"]
+    attribution: Annotated[str, Meta(description="What to write beside the figures.")]
+
+
+class Fetch(msgspec.Struct):
+    """The newest load of one partition."""
+
+    partition: str
+    fetch_id: str
+    fetched_at: str
+    rows: Count
+    sha256: Annotated[list[Sha256], Meta(description="Of the response bodies, as archived.")]
+
+
+class SourceTable(msgspec.Struct):
+    """A landed table that the release was made of."""
+
+    last_checked_at: Instant | None
+    last_changed_at: Instant | None
+    newest_period_end: date | None
+    stale_after_days: int | None
+    origin: Annotated[str | None, Meta(description="Whose bytes: live, recorded, documented or reconstructed.")]
+    licence: Annotated[Licence | None, Meta(description="Null where it is in no release.")]
+    loads: Annotated[Count, Meta(description="How often it was loaded; ops.loads has them all.")]
+    fetches: list[Fetch]
+
+
+class HeldBack(msgspec.Struct):
+    """A partition that a gate or a contract kept out; its last good rows stay."""
+
+    source: str
+    table: str
+    partition: str
+    border: str
+    reason: str
+
+
+class Suite(msgspec.Struct):
+    """The newest verdict of a suite of expectations."""
+
+    border: str
+    suite: str
+    rows: Count | None
+    expectations: Count
+    failed: Annotated[list[str], Meta(description="Critical expectations that failed.")]
+    warnings: Annotated[list[str], Meta(description="Others that did.")]
+    validated_at: str
+
+
+class Manifest(msgspec.Struct):
+    """What a release is, what it was made of, and the checksum of every file beside this one."""
+
+    id: Annotated[str, Meta(pattern=r"^\d{4}\.\d{2}\.\d{2}\.\d+$", description="Day of the one clock, and a number.")]
+    sequence: Annotated[int, Meta(ge=1, description="Order of releases in their home.")]
+    created_at: Instant
+    run_id: str
+    git_commit: Annotated[str | None, Meta(description="With +changes where the checkout differed from it.")]
+    fingerprint: Annotated[Sha256, Meta(description="Of all that the content depends on.")]
+    transport: Literal["live", "recorded"]
+    tables: dict[str, Rows]
+    sources: dict[str, SourceTable]
+    held_back: list[HeldBack]
+    suites: list[Suite]
+    engines: Annotated[dict[str, str], Meta(description="Version of each package that the tables are computed by.")]
+    files: dict[str, Sha256]
+    logic: Annotated[
+        Sha256 | None, Meta(description="Of models, sources, gates and engines: with the same, code changed no value.")
+    ] = None
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of `manifest.json`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Manifest)}
+
+
+def write_schema(folder: Path) -> None:
+    """Write the schema into the folder that is becoming a release."""
+    (folder / SCHEMA).write_bytes(msgspec.json.format(msgspec.json.encode(schema()), indent=1))
