@@ -23,13 +23,16 @@ CURRENT, PREVIOUS = "current", "previous"
 
 
 def compare(settings: Settings, before: str, after: str, *, table: str = "", limit: int = changes.LARGEST) -> Changes:
-    """Compare two releases by id, or by the words `current` and `previous`.
+    """Compare two releases by id, or by the words `current` and `previous`. A first release has no previous one.
 
     Raises:
         NoRelease: there is no such release.
         ConfigurationError: neither has such a table.
     """
-    return changes.compare(find(settings, before), find(settings, after), settings, table=table, largest=limit)
+    later = find(settings, after)
+    if before == PREVIOUS and _previous(settings, release.current(settings)) is None:
+        return changes.Changes(before=None, after=later.id)
+    return changes.compare(find(settings, before), later, settings, table=table, largest=limit)
 
 
 def find(settings: Settings, name: str) -> Release:
@@ -39,23 +42,26 @@ def find(settings: Settings, name: str) -> Release:
         NoRelease: there is no such release.
     """
     now = release.current(settings)
-    if name == CURRENT:
-        return now
     known = {each.id: each for each in release.releases(settings)}
-    if name == PREVIOUS:
-        noted = now.path / changes.JSON
-        earlier = [each.id for each in known.values() if each.manifest["sequence"] < now.manifest["sequence"]]
-        name = (json.loads(noted.read_text())["before"] if noted.is_file() else None) or (earlier or [""])[-1]
-        if not name:
-            raise NoRelease(f"{now.id} has no release before it", expected="an earlier one", got=", ".join(known))
-    if name not in known:
+    wanted = {CURRENT: now.id, PREVIOUS: _previous(settings, now)}.get(name, name)
+    if wanted not in known:
         raise NoRelease(
             f"There is no release {name}",
             expected=f"{CURRENT}, {PREVIOUS} or one of {', '.join(known)}",
-            got=name,
+            got=wanted or "the first release of its home",
             remedy="`drypowder releases` lists them.",
         )
-    return known[name]
+    return known[wanted]
+
+
+def _previous(settings: Settings, now: Release) -> str | None:
+    """Return what a release says that it was compared with; of one too old to say so, the newest before it."""
+    noted = now.path / changes.JSON
+    if noted.is_file():
+        before = json.loads(noted.read_text())["before"]
+        return None if before is None else str(before)
+    earlier = [each for each in release.releases(settings) if each.manifest["sequence"] < now.manifest["sequence"]]
+    return earlier[-1].id if earlier else None
 
 
 def print_changes(found: Changes, console: Console, *, as_json: bool = False) -> None:
@@ -63,7 +69,8 @@ def print_changes(found: Changes, console: Console, *, as_json: bool = False) ->
     if as_json:
         console.file.write(changes.document(found).decode() + "\n")
         return
-    console.print(f"[bold]{found.before} -> {found.after}[/]", highlight=False)
+    if found.before is not None:
+        console.print(f"[bold]{found.before} -> {found.after}[/]", highlight=False)
     console.print(changes.summary(found), markup=False, highlight=False, soft_wrap=True)
     _print(
         console,

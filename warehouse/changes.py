@@ -40,7 +40,7 @@ REASONS = {
     "no_longer_computable": "a value before, and news made it NULL",
     "withdrawn": "the source took it back",
     "landed_late": "of the same state of knowledge, by the same code: a part of the past landed only now",
-    "recomputed": "of the same state of knowledge: our code changed",
+    "recomputed": "of the same state of knowledge, by other code; a part of the past may have landed only now as well",
     "redefined": "the metric's formula has another version",
     "removed": "the row is no longer there",
     "undated": "the table does not say when a row was known, so source and code cannot be told apart",
@@ -316,20 +316,21 @@ class _Comparison:
 
     def run(self, table: str = "", largest: int = LARGEST) -> Changes:
         earlier, later = self.described["earlier"], self.described["later"]
-        if table and table not in {*earlier, *later}:
+        named = [name for name in sorted({*earlier, *later}) if table in {"", name, name.partition(".")[2]}]
+        if not named:
             raise ConfigurationError(
                 f"Neither {self.before.id} nor {self.after.id} has a table {table}",
-                expected=f"one of {', '.join(sorted({*earlier, *later}))}",
+                expected="one that `drypowder tables` lists",
                 got=table,
             )
-        shared = [name for name in sorted(set(earlier) & set(later)) if not table or name == table]
+        shared = [name for name in named if name in earlier and name in later]
         found = [self._table(name, largest) for name in shared if not self._is_same_file(name)]
         differ = tuple(t for t in found if t.added or t.removed or t.changed or t.moved)
         return Changes(
             before=self.before.id,
             after=self.after.id,
             is_same_code=self.is_same_code,
-            schema=tuple(c for c in _schema_changes(earlier, later) if not table or c.table == table),
+            schema=tuple(c for c in _schema_changes(earlier, later) if c.table in named),
             tables=differ,
             same=len(shared) - len(differ),
         )

@@ -6,6 +6,7 @@ import csv
 import re
 from typing import get_args
 
+from warehouse.changes import REASONS
 from warehouse.contract import PitQuality, Response
 from warehouse.settings import PROJECT_ROOT
 
@@ -35,6 +36,11 @@ def test_every_pit_quality_and_origin_is_explained():
     assert len(origins) == 4
     for value in origins:
         assert f"| `{value}` | " in PAGE
+
+
+def test_every_reason_for_a_moved_value_is_explained_in_the_order_of_the_pages():
+    words = [word for cell in first_cells("## Why a past value moved") for word in re.findall(r"`(\w+)`", cell)]
+    assert words == list(REASONS)
 
 
 def test_the_indices_have_the_pillars_of_the_seed():
