@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from warehouse import changes, release
-from warehouse.errors import NoRelease
+from warehouse.errors import NoRelease, QueryFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,11 +28,22 @@ def compare(settings: Settings, before: str, after: str, *, table: str = "", lim
     Raises:
         NoRelease: there is no such release.
         ConfigurationError: neither has such a table.
+        QueryFailed: DuckDB cannot compare them, as where a file is damaged.
     """
+    import duckdb
+
     later = find(settings, after)
     if before == PREVIOUS and _previous(settings, release.current(settings)) is None:
         return changes.Changes(before=None, after=later.id)
-    return changes.compare(find(settings, before), later, settings, table=table, largest=limit)
+    earlier = find(settings, before)
+    try:
+        return changes.compare(earlier, later, settings, table=table, largest=limit)
+    except duckdb.Error as error:
+        raise QueryFailed(
+            f"{earlier.id} and {later.id} could not be compared",
+            got=error,
+            remedy="`drypowder verify` with either says whether its files are as published.",
+        ) from error
 
 
 def find(settings: Settings, name: str) -> Release:

@@ -366,8 +366,10 @@ class _Comparison:
         key = self.keys.get(name)
         if key and key.has_versions:
             key = replace(key, columns=(*(c for c in key.columns if c != "known_at"), "known_at"))
-        is_keyed = key is not None and {*key.columns} <= {c.name for c in columns}
-        if key is not None and is_keyed:
+        # A key of other types, or that one of the two does not have, matches nothing: of rows one can say that much.
+        alike = {c.name for c in columns if c.is_number or c.types[0] == c.types[1]}
+        key = key if key and {*key.columns} <= alike else None
+        if key:
             added, removed, changed = self._touch(name, key, columns)
             if removed or changed or key.has_versions:
                 self._pair(name, key, columns)
@@ -382,7 +384,7 @@ class _Comparison:
         rows_before, rows_after, moved = counted or (0, 0, 0)
         return TableChanges(
             name=name,
-            key=key.columns if key is not None and is_keyed else (),
+            key=key.columns if key else (),
             rows_before=rows_before,
             rows_after=rows_after,
             added=added,
@@ -470,7 +472,7 @@ class _Comparison:
                 case
                     when a.is_there is null then 'removed'
                     when a.known_at = b.known_at then 'withdrawn'
-                    when a.known_at > b.known_at and told.is_there then 'news'
+                    when told.is_there then 'news'
                     else '{same}'
                 end,
                 case when told.is_there then {_row("told", columns)} else {row[0]} end,

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from warehouse import change_report, changes, manifest, release
 from warehouse.changes import PAGE, PARQUET, Changes
-from warehouse.errors import ConfigurationError, NoRelease
+from warehouse.errors import ConfigurationError, NoRelease, QueryFailed
 from warehouse.settings import Settings
 
 MODELS = """
@@ -131,6 +131,9 @@ def moved(settings, released):
         ),
         pytest.param([state(1, JAN)], [state(1.5, JAN)], [("value", 1, 1.5, "landed_late")], id="the same known_at"),
         pytest.param([state(1, JAN)], [state(1 + 1e-14, JAN)], [], id="rounding"),
+        pytest.param(
+            [state(1, JAN)], [state(1 + 1e-11, JAN)], [("value", 1, 1 + 1e-11, "landed_late")], id="more than rounding"
+        ),
         pytest.param([state(0, JAN)], [state(1e-14, JAN)], [("value", 0, 1e-14, "landed_late")], id="zero is exact"),
         pytest.param(
             [state(1, JAN)],
@@ -185,6 +188,12 @@ def moved(settings, released):
         pytest.param([], [state(2, JAN)], [], id="a new period moves nothing"),
         pytest.param(
             [state(1, FEB)], [state(2, JAN)], [("value", 1, 2, "landed_late")], id="known earlier is not the source"
+        ),
+        pytest.param(
+            [state(1, JAN)], [state(2, FEB)], [("value", 1, 2, "landed_late")], id="nor is a version that is gone"
+        ),
+        pytest.param(
+            [state(1, JAN, FEB), state(2, FEB)], [state(1, JAN)], [("value", 2, 1, "landed_late")], id="nor the newest"
         ),
         pytest.param([state(1, FEB)], [state(1, JAN)], [], id="known earlier with the same value"),
         pytest.param(
@@ -266,9 +275,9 @@ def test_a_newest_figure_of_another_period_is_no_moved_value(settings, released)
 
 def test_a_table_without_a_key_says_which_rows_came_and_went(settings, released):
     table = "create table marts.keyless as select unnest({}) as a, [1] as b"
-    found = changes.compare(released("1", table.format([1, 1, 2])), released("2", table.format([1, 3, 4])), settings)
+    found = changes.compare(released("1", table.format([1, 1, 2])), released("2", table.format([1, 3, 3, 4])), settings)
     (keyless,) = found.tables
-    assert (keyless.key, keyless.added, keyless.removed, keyless.changed, keyless.moved) == ((), 2, 2, 0, 0)
+    assert (keyless.key, keyless.added, keyless.removed, keyless.changed, keyless.moved) == ((), 3, 2, 0, 0)
 
 
 def test_changes_of_the_schema(settings, released):
@@ -314,16 +323,18 @@ def test_values_of_other_types_are_compared_as_what_they_say(settings, released,
     assert [(m.before, m.after) for t in found.tables for m in t.largest] == told
 
 
-def test_a_key_that_a_release_does_not_have_yet_leaves_rows_to_compare(settings, released):
+@pytest.mark.parametrize(
+    "key", ["date_day", "date_day, 5 as parameter_set", "date_day, date '2026-01-01' as parameter_set"]
+)
+def test_a_key_that_a_release_does_not_have_yet_leaves_rows_to_compare(settings, released, key):
+    table = "create table marts.daily as select date '2026-01-01' as {}, {} as points"
     found = changes.compare(
-        released("1", "create table marts.daily as select date '2026-01-01' as date_day, 1 as points"),
-        released(
-            "2", "create table marts.daily as select date '2026-01-01' as date_day, 'x' as parameter_set, 2 as points"
-        ),
+        released("1", table.format(key, 1)),
+        released("2", table.format("date_day, 'default' as parameter_set", 2)),
         settings,
     )
-    (table,) = found.tables
-    assert (table.key, table.added, table.removed) == ((), 1, 1)
+    (daily,) = found.tables
+    assert (daily.key, daily.added, daily.removed) == ((), 1, 1)
 
 
 def test_a_file_with_the_same_checksum_is_not_read(settings, released):
@@ -391,6 +402,16 @@ def test_a_release_before_that_is_damaged_stops_no_other(settings, released):
     assert (after.path / PARQUET).is_file()
 
 
+def test_what_moved_before_a_comparison_failed_is_not_told_as_all(settings, released, monkeypatch):
+    def fail(*_):
+        raise duckdb.IOException("No space left on device")
+
+    before, after = released("1", VERSIONED, state(1, JAN)), released("2", VERSIONED, state(2, JAN))
+    monkeypatch.setattr(changes._Comparison, "_movements", fail)  # noqa: SLF001
+    assert changes.write(after, before, settings, terms="").problem == "No space left on device"
+    assert duckdb.sql(f"select count(*) from '{after.path / PARQUET}'").fetchone() == (0,)
+
+
 # ---------------------------------------------------------------------------------------- naming two releases
 
 
@@ -428,6 +449,12 @@ def test_a_first_release_has_no_previous_one_and_says_so(home):
     assert change_report.compare(home, "previous", "current") == Changes(before=None, after="1.0.1")
     with pytest.raises(NoRelease, match="no release previous.*got the first release of its home"):
         change_report.find(home, "previous")
+
+
+def test_a_damaged_release_is_an_error_that_says_what_to_do(home):
+    (home.current / "warehouse.duckdb").write_bytes(b"nothing that DuckDB can read")
+    with pytest.raises(QueryFailed, match="1.0.1 and 1.0.3 could not be compared.*drypowder verify"):
+        change_report.compare(home, "previous", "current")
 
 
 @pytest.mark.parametrize("as_json", [False, True])
