@@ -1,13 +1,12 @@
 """What changed from one release to the next: rows, past values with the reason why they moved, and the schema.
 
 All work is DuckDB's, over the two files attached read-only. What a row is one of, and whether a key has versions, is
-what dbt's tests hold of the table (`declarations.keys`). The words for reasons are those of `metrics.compare`, and some
-for what only two releases can show: that the same state of knowledge is told otherwise.
+what dbt's tests hold of the table (`declarations.published`). The words for reasons are those of `metrics.compare`, and
+some for what only two releases can show: that the same state of knowledge is told otherwise.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
-from warehouse import declarations
+from warehouse import declarations, packing
 from warehouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from warehouse.declarations import Key
     from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -101,7 +99,7 @@ class Edition(Protocol):
 
     @property
     def manifest(self) -> Mapping[str, Any]:
-        """What is known of it: of a finished one all, `files` and `logic` are read."""
+        """What is known of it: `logic` is read, and the digests in `tables`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +224,8 @@ def write(after: Edition, before: Edition | None, settings: Settings, *, terms: 
     import duckdb
     import msgspec
 
-    meanings = msgspec.json.encode({name: meaning for name, (_, meaning) in COLUMNS.items()}).decode()
+    described = {name: {"type": kind, "unit": "", "description": text} for name, (kind, text) in COLUMNS.items()}
+    meanings = msgspec.json.encode(described).decode()
     found = Changes(before=before.id if before else None, after=after.id)
     with _working(settings) as connection:
         if before:
@@ -269,6 +268,14 @@ def _working(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Key:
+    """What a row of a table is one of, and whether a key has a row for each state of knowledge."""
+
+    columns: tuple[str, ...]
+    has_versions: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Column:
     """A column that both releases have."""
 
@@ -307,10 +314,13 @@ class _Comparison:
     ) -> None:
         self.connection, self.before, self.after = connection, before, after
         for name, side in (("earlier", before), ("later", after)):
-            connection.execute(f"attach {_text(side.path / 'warehouse.duckdb')} as {name} (read_only)")
+            connection.execute(f"attach {_text(side.path / packing.DATABASE)} as {name} (read_only)")
         self.described = {name: self._describe(name) for name in ("earlier", "later")}
-        both = set(self.described["earlier"]) | set(self.described["later"])
-        self.keys = declarations.keys(settings.dbt_project, sorted({name.partition(".")[0] for name in both}))
+        self.keys = {
+            name: _Key(columns=each.key, has_versions=each.has_versions)
+            for name, each in declarations.published(settings.dbt_project).items()
+            if each.key
+        }
         logic = (before.manifest.get("logic"), after.manifest.get("logic"))
         self.is_same_code = logic[0] is not None and logic[0] == logic[1]
 
@@ -324,7 +334,7 @@ class _Comparison:
                 got=table,
             )
         shared = [name for name in named if name in earlier and name in later]
-        found = [self._table(name, largest) for name in shared if not self._is_same_file(name)]
+        found = [self._table(name, largest) for name in shared if not self._is_same(name)]
         differ = tuple(t for t in found if t.added or t.removed or t.changed or t.moved)
         return Changes(
             before=self.before.id,
@@ -354,11 +364,12 @@ class _Comparison:
                 found[name].columns[column[0]] = (column[1], column[2])
         return found
 
-    def _is_same_file(self, name: str) -> bool:
-        """Whether the exports of a table are the same bytes, so that its rows need not be read."""
-        file = f"parquet/{name.replace('.', '/')}.parquet"
-        digests = [_digest(side, file) for side in (self.before, self.after)]
-        return digests[0] is not None and digests[0] == digests[1]
+    def _is_same(self, name: str) -> bool:
+        """Whether the manifests have equal digests of a table, so that its rows need not be read."""
+        one, other = (
+            packing.Packed.of(side.manifest.get("tables", {}).get(name, {})) for side in (self.before, self.after)
+        )
+        return one is not None and one == other
 
     def _table(self, name: str, largest: int) -> TableChanges:
         earlier, later = (self.described[side][name].columns for side in ("earlier", "later"))
@@ -405,7 +416,7 @@ class _Comparison:
         ).fetchone()
         return (counts[0], counts[1]) if counts else (0, 0)
 
-    def _touch(self, name: str, key: Key, columns: Sequence[_Column]) -> tuple[int, int, int]:
+    def _touch(self, name: str, key: _Key, columns: Sequence[_Column]) -> tuple[int, int, int]:
         """Fill `touched` with the keys and states of knowledge that differ; return rows added, removed and changed."""
         values = [c for c in columns if c.name not in key.columns and c.is_value]
         differs = " or ".join(c.differs(c.of("b"), c.of("a")) for c in values) or "false"
@@ -425,7 +436,7 @@ class _Comparison:
         ).fetchone()
         return (counts[0], counts[1], counts[2]) if counts else (0, 0, 0)
 
-    def _pair(self, name: str, key: Key, columns: Sequence[_Column]) -> None:
+    def _pair(self, name: str, key: _Key, columns: Sequence[_Column]) -> None:
         """Fill `pairs` with rows of before and after that tell otherwise, and with what made them."""
         same = "landed_late" if self.is_same_code else "recomputed"
         names = {c.name for c in columns}
@@ -483,7 +494,7 @@ class _Comparison:
             where a.is_there is null or a.known_at <> b.known_at or {ended}
         """)
 
-    def _unpivot(self, name: str, key: Key, columns: Sequence[_Column]) -> None:
+    def _unpivot(self, name: str, key: _Key, columns: Sequence[_Column]) -> None:
         """Add what is in `pairs` to `moved`, one row a value."""
         names = [c.name for c in columns]
         subject = [c for c in key.columns if c != "known_at" or not key.has_versions]
@@ -581,9 +592,9 @@ class _Comparison:
         )
 
 
-def _text(value: object) -> str:
+def _text(value: Path | str) -> str:
     """Return a text or a path as SQL has it."""
-    return "'" + str(value).replace("'", "''") + "'"
+    return f"'{packing.quoted(value)}'"
 
 
 def _same(one: str, other: str, columns: Sequence[str]) -> str:
@@ -596,24 +607,12 @@ def _row(side: str, columns: Sequence[_Column]) -> str:
     return "{" + ", ".join(f"'{c.name}': {c.of(side) if c.is_value else f'{side}.{c.name}'}" for c in columns) + "}"
 
 
-def _can_end(key: Key, columns: Sequence[_Column]) -> bool:
+def _can_end(key: _Key, columns: Sequence[_Column]) -> bool:
     return key.has_versions and any(c.name == "known_until" for c in columns)
 
 
 def _ended(before: str, after: str) -> str:
     return f"({before}.known_until is null and {after}.known_until is not null)"
-
-
-def _digest(side: Edition, file: str) -> str | None:
-    """Return the SHA-256 of a file of a release: as its manifest has it, or computed while it has none yet."""
-    files = side.manifest.get("files")
-    if files is not None:
-        return str(files[file]) if file in files else None
-    path = side.path / file
-    if not path.is_file():
-        return None
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _schema_changes(earlier: Mapping[str, _Described], later: Mapping[str, _Described]) -> Iterator[SchemaChange]:

@@ -19,10 +19,21 @@ Count = Annotated[int, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
-class Rows(msgspec.Struct):
+class Part(msgspec.Struct):
+    """Rows that lie in one Parquet file."""
+
+    rows: Count
+    digest: Annotated[str, Meta(description="Of the rows, whatever their order.")]
+
+
+class Table(msgspec.Struct):
     """A table of the release."""
 
     rows: Count
+    shape: Annotated[Sha256 | None, Meta(description="Of its columns, types and descriptions.")] = None
+    parts: Annotated[
+        dict[str, Part] | None, Meta(description="By name of the Parquet file, of which ops has none.")
+    ] = None
 
 
 class Licence(msgspec.Struct):
@@ -67,6 +78,18 @@ class HeldBack(msgspec.Struct):
     reason: str
 
 
+class Affected(msgspec.Struct):
+    """A metric that rests on a partition that is held back."""
+
+    source: str
+    table: str
+    partition: str
+    metric: str
+    last_good_at: str | None
+    newest_period_end: str | None
+    newest_known_at: str | None
+
+
 class Suite(msgspec.Struct):
     """The newest verdict of a suite of expectations."""
 
@@ -89,12 +112,13 @@ class Manifest(msgspec.Struct):
     git_commit: Annotated[str | None, Meta(description="With +changes where the checkout differed from it.")]
     fingerprint: Annotated[Sha256, Meta(description="Of all that the content depends on.")]
     transport: Literal["live", "recorded"]
-    tables: dict[str, Rows]
+    tables: dict[str, Table]
     sources: dict[str, SourceTable]
     held_back: list[HeldBack]
     suites: list[Suite]
     engines: Annotated[dict[str, str], Meta(description="Version of each package that the tables are computed by.")]
     files: dict[str, Sha256]
+    affected_metrics: list[Affected] = []
     logic: Annotated[
         Sha256 | None, Meta(description="Of models, sources, gates and engines: with the same, code changed no value.")
     ] = None

@@ -113,12 +113,12 @@ def test_a_manifest_is_of_its_schema(two):
 
 
 def test_rows_are_counted_as_a_full_outer_join_counts_them(two, said):
-    keys = declarations.keys(Settings().dbt_project, ("marts", "metrics"))
+    keys = {name: each for name, each in declarations.published(Settings().dbt_project).items() if each.key}
     told = {t["name"]: t for t in said["tables"]}
     found = Counter()
-    for name, key in keys.items():
+    for name, table in keys.items():
         before, after = (f"'{folder / name.replace('.', '/')}.parquet'" for folder in exports(two))
-        on = sorted({*key.columns, *(["known_at"] if key.has_versions else [])})
+        on = sorted({*table.key, *(["known_at"] if table.has_versions else [])})
         tupled = "concat_ws('|', " + ", ".join(f"coalesce({c}::varchar, '-')" for c in on) + ")"
         expected = duckdb.sql(f"""
             select count(*) filter (b.id is null), count(*) filter (a.id is null)
@@ -146,7 +146,7 @@ def test_rows_are_counted_as_a_full_outer_join_counts_them(two, said):
     ],
 )
 def test_values_that_moved_in_a_table_with_versions_are_those_that_python_finds(two, table, columns):
-    key = declarations.keys(Settings().dbt_project, [table.partition(".")[0]])[table].columns
+    key = declarations.published(Settings().dbt_project)[table].key
     before, after = (versions(folder, table, key) for folder in exports(two))
     expected = {column: counted(before, after, column) for column in columns}
     rows = duckdb.sql(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
@@ -22,18 +21,23 @@ from warehouse.settings import Settings
 MODELS = """
 models:
   - name: versioned
+    description: ""
     data_tests:
       - versions_do_not_overlap: {arguments: {key: [metric_id, entity_id, period_end]}}
   - name: daily
+    description: ""
     data_tests:
       - unique_together: {arguments: {columns: [date_day, parameter_set]}}
   - name: undated
+    description: ""
     data_tests:
       - unique_together: {arguments: {columns: [date_day]}}
   - name: newest
+    description: ""
     data_tests:
       - unique_together: {arguments: {columns: [metric_id]}}
   - name: keyless
+    description: ""
 """
 VERSIONED = """
 create table marts.versioned (
@@ -57,16 +61,14 @@ def settings(tmp_path):
 def released(tmp_path):
     """Write a release of these statements by hand; of the same code unless another is named."""
 
-    def _released(name, *statements, logic="the same", files=None):
+    def _released(name, *statements, logic="the same", tables=None):
         folder = tmp_path / "releases" / name
         folder.mkdir(parents=True)
         with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
             connection.execute("set timezone = 'UTC'; create schema marts; create schema metrics")
             for statement in statements:
                 connection.execute(statement)
-        return SimpleNamespace(
-            id=name, path=folder, manifest={"logic": logic} | ({} if files is None else {"files": files})
-        )
+        return SimpleNamespace(id=name, path=folder, manifest={"logic": logic, "tables": tables or {}})
 
     return _released
 
@@ -337,16 +339,18 @@ def test_a_key_that_a_release_does_not_have_yet_leaves_rows_to_compare(settings,
     assert (daily.key, daily.added, daily.removed) == ((), 1, 1)
 
 
-def test_a_file_with_the_same_checksum_is_not_read(settings, released):
+def packed(digest, shape="the same"):
+    return {"marts.keyless": {"rows": 1, "shape": shape, "parts": {"all": {"rows": 1, "digest": digest}}}}
+
+
+def test_a_table_with_the_same_digests_is_not_read(settings, released):
     table = "create table marts.keyless as select {} as a"
-    export, digest = "parquet/marts/keyless.parquet", hashlib.sha256(b"bytes").hexdigest()
-    before = released("1", table.format(1), files={export: digest})
-    after = released("2", table.format(2))  # what its manifest will say is computed while it has none
-    (after.path / export).parent.mkdir(parents=True)
-    (after.path / export).write_bytes(b"bytes")
-    assert changes.compare(before, after, settings).same == 1
-    (after.path / export).write_bytes(b"other bytes")
-    assert [t.name for t in changes.compare(before, after, settings).tables] == ["marts.keyless"]
+    before = released("1", table.format(1), tables=packed("7"))
+    for number, tables, differ in ((2, packed("7"), 0), (3, packed("8"), 1), (4, packed("7", "other"), 1), (5, {}, 1)):
+        after = released(str(number), table.format(2), tables=tables)
+        assert len(changes.compare(before, after, settings).tables) == differ
+    older = (released(str(n), table.format(n), tables={"marts.keyless": {"rows": 1}}) for n in (6, 7))
+    assert len(changes.compare(*older, settings).tables) == 1
 
 
 def many(count):
