@@ -40,9 +40,14 @@ def exports(settings):
     return [each.path / "parquet" for each in release.releases(settings)]
 
 
+def exported(folder, table):
+    """Return a table's Parquet files as SQL reads them."""
+    return f"'{folder / table.replace('.', '/')}/*.parquet'"
+
+
 def versions(folder, table, key):
     """Return a table as Python has it: the columns of each key and known_at."""
-    cursor = duckdb.execute(f"select * from '{folder / table.replace('.', '/')}.parquet'")
+    cursor = duckdb.execute(f"select * from {exported(folder, table)}")
     names = [column[0] for column in cursor.description]
     found = defaultdict(dict)
     while rows := cursor.fetchmany(10_000):
@@ -117,7 +122,7 @@ def test_rows_are_counted_as_a_full_outer_join_counts_them(two, said):
     told = {t["name"]: t for t in said["tables"]}
     found = Counter()
     for name, table in keys.items():
-        before, after = (f"'{folder / name.replace('.', '/')}.parquet'" for folder in exports(two))
+        before, after = (exported(folder, name) for folder in exports(two))
         on = sorted({*table.key, *(["known_at"] if table.has_versions else [])})
         tupled = "concat_ws('|', " + ", ".join(f"coalesce({c}::varchar, '-')" for c in on) + ")"
         expected = duckdb.sql(f"""
@@ -159,7 +164,7 @@ def test_values_that_moved_in_a_table_with_versions_are_those_that_python_finds(
 
 def test_values_that_moved_in_a_table_without_versions_are_those_that_a_join_finds(two):
     table, column = "marts.fct_dry_powder_daily", "rrp_change_52w_usd_bn"
-    before, after = (f"'{folder / table.replace('.', '/')}.parquet'" for folder in exports(two))
+    before, after = (exported(folder, table) for folder in exports(two))
     expected = duckdb.sql(
         f"select count(*), sum(a.{column}) from {before} b join {after} a using (date_day, parameter_set) "
         f"where coalesce(b.{column}, -1e9) <> coalesce(a.{column}, -1e9)"
