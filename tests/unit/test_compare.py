@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from warehouse.release import _macros
+from warehouse.packing import macros
 from warehouse.settings import Settings
 
 THEN, NOW = "2026-02-04", "2026-03-04T12:00:00Z"
@@ -24,7 +24,7 @@ def connection():
                 unit varchar, null_reason varchar, known_at timestamptz, known_until timestamptz,
                 parameter_set varchar, source_url varchar)
         """)
-        opened.execute(_macros(Settings()))
+        opened.execute(macros(Settings()))
         for entity, *states in (
             ("same", (1.0, None, "2026-01-10", None)),
             ("new", (1.0, None, "2026-02-20", None)),

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from warehouse import catalogue, declarations
-from warehouse.release import _macros
+from warehouse.packing import macros as ddl_of_macros
 from warehouse.settings import PROJECT_ROOT, Settings
 
 DBT = PROJECT_ROOT / "dbt_project"
@@ -41,7 +41,7 @@ def test_the_macros_of_a_release_give_the_columns_that_are_declared(blocks):
         columns = ", ".join(f"{c.name} {c.type}" for c in observations.columns)
         connection.execute(f"create table metrics.metric_observations ({columns})")
         connection.execute("create table metrics.parameter_sets as select 'default' as parameter_set")
-        connection.execute(_macros(Settings()))
+        connection.execute(ddl_of_macros(Settings()))
 
         def described(call):
             rows = connection.execute(f"describe select * from {call}").fetchall()

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from warehouse.errors import QueryFailed
 from warehouse.metric_report import print_metric, print_metrics, print_provenance
+from warehouse.packing import macros
 from warehouse.provenance import declared_metrics, explain, of_claim
-from warehouse.release import _macros
 from warehouse.settings import Settings
 
 
@@ -69,7 +69,7 @@ def connection():
             create view metrics.parameter_sets as
             select distinct parameter_set from metrics.metric_observations union select 'default'
         """)
-        opened.execute(_macros(Settings()))
+        opened.execute(macros(Settings()))
         opened.execute("""
             create view metrics.latest as
             from metrics.as_of(timestamptz '2026-01-20 12:00:00+00')
