@@ -129,7 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = next((v for k, v in headers.items() if k.lower() == "content-length"), str(len(content)))
         self.send_header("Content-Length", length if self.command == "HEAD" else str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if is_cut else content)
+        if self.command != "HEAD":
+            self.wfile.write(content[: len(content) // 2] if is_cut else content)
         if is_cut:
             self.close_connection = True
 

@@ -133,6 +133,25 @@ def test_what_a_copy_does_not_deliver_is_sent(home, storage):
     assert is_whole(storage, second)
 
 
+def test_what_is_there_under_its_name_and_of_its_size_only_is_sent_again(home, storage):
+    found = release.current(home)
+    key = f"releases/{found.id}/ATTRIBUTION.md"
+    spoilt = bytes((found.path / "ATTRIBUTION.md").stat().st_size)
+    assert storage.ask("PUT", f"/{storage.bucket}/{PREFIX}/{key}", spoilt)[0] == 200
+    upload.upload(settings=home)
+    assert is_whole(storage, found)
+
+
+def test_what_is_too_large_to_be_copied_is_sent(home, storage, monkeypatch):
+    upload.upload(settings=home)
+    restate(home, 99)
+    second = publish(home)
+    monkeypatch.setattr(upload, "_LARGEST_COPY", 0)
+    result = upload.upload(settings=home)
+    assert (result.copied, result.sent) == (0, len(second.manifest["files"]) + 1)
+    assert is_whole(storage, second)
+
+
 def test_a_dry_run_changes_nothing(home, storage):
     result = upload.upload(settings=home, dry_run=True)
     assert {r.method for r in storage.requests} <= {"GET", "HEAD"}
@@ -398,6 +417,31 @@ def test_the_bucket_keeps_the_newest_the_pinned_and_what_readers_see(home, stora
     assert upload.upload(settings=replace(home, upload_keep=1)).removed == ()  # the one before the current one stays
 
 
+def test_a_deletion_that_is_broken_off_leaves_no_release(home, storage):
+    """Its manifest goes first: what lacks files must not be taken for a release, nor copied from."""
+    home = replace(home, upload_keep=1)
+    first = release.current(home)
+    upload.upload(settings=home)
+    for value in (1, 2):
+        restate(home, value)
+        publish(home)
+        deleted = []
+
+        def spoil(request, deleted=deleted):
+            if request.method == "POST" and request.path.endswith("?delete"):
+                deleted.append(request)
+            return "fail" if len(deleted) > 1 else None
+
+        storage.spoil = spoil
+        if value == 1:
+            upload.upload(settings=home)
+    with pytest.raises(UploadFailed):
+        upload.upload(settings=home)
+    assert pointed(storage) == release.current(home).id
+    assert content(storage, f"releases/{first.id}/manifest.json") is None
+    assert content(storage, f"releases/{first.id}/warehouse.duckdb")
+
+
 def test_half_a_release_of_a_killed_upload_goes_after_a_day(home, storage, monkeypatch):
     stray = f"/{storage.bucket}/{PREFIX}/releases/2020.01.01.1/half"
     storage.ask("PUT", stray, b"of a killed upload")
@@ -423,6 +467,8 @@ def test_a_failed_upload_leaves_the_release_and_the_next_run_tries_again(home, s
     assert upload.outstanding(home) is None
     upload.attempt(home, lines.append)
     assert len(lines) == 2
+    assert upload.outstanding(replace(home, upload=f"s3://{storage.bucket}/elsewhere"))
+    assert upload.outstanding(replace(home, upload=f"{home.upload}/")) is None
 
 
 def test_the_verbs_upload_when_settings_say_so(home, storage, monkeypatch):
