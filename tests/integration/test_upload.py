@@ -350,6 +350,7 @@ def test_wrong_credentials_are_named_and_never_told(home, storage, caplog):
     assert "InvalidAccessKeyId" in ended.stderr
     told = [str(caught.value), caplog.text, *lines, ended.stdout, ended.stderr, (home.home / "upload.json").read_text()]
     assert not [text for text in told if SECRET in text or KEY in text]
+    assert caught.value.__cause__ is None  # whose text holds what must not be told
     assert caught.value.__suppress_context__
 
 
