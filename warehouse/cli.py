@@ -525,7 +525,7 @@ def query_metrics(
 
 @app.command()
 def releases() -> None:
-    """List the releases, newest last; the current one is marked."""
+    """List the releases, newest last: age, size, what of it no other shares; the current and pinned ones are marked."""
     from warehouse import report
 
     report.print_releases(_settings(), out)
@@ -558,6 +558,99 @@ def rollback(
 
     found = upkeep.rollback(to, _settings())
     out.print(f"current is now {found.id} in {found.path}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def pin(
+    release_id: Annotated[str, typer.Argument(help="Release, such as 2026.09.12.1.")],
+    reason: Annotated[str, typer.Option(help="Why; `releases` shows it.")] = "",
+) -> None:
+    """Keep a release until it is unpinned, here and in the bucket."""
+    from warehouse import retention
+
+    retention.pin(_settings(), release_id, reason)
+    out.print(f"{release_id} stays until `drypowder unpin {release_id}`.", highlight=False)
+
+
+@app.command()
+def unpin(release_id: Annotated[str, typer.Argument(help="Release, such as 2026.09.12.1.")]) -> None:
+    """Let a pinned release go the way of the others."""
+    from warehouse import retention
+
+    retention.unpin(_settings(), release_id)
+    out.print(f"{release_id} is no longer pinned.", highlight=False)
+
+
+@app.command()
+def prune(
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be deleted.")] = False,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="How many of the newest stay [WAREHOUSE_KEEP_RELEASES, 14].")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=0, help="Age in days up to which all stay [WAREHOUSE_KEEP_DAYS, 30].")
+    ] = None,
+) -> None:
+    """Delete old releases; never the current one, the one before it, or a pinned one. `maintain` does so weekly."""
+    from warehouse import upkeep
+
+    settings = _settings()
+    settings = replace(
+        settings,
+        keep_releases=settings.keep_releases if keep is None else keep,
+        keep_days=settings.keep_days if days is None else days,
+    )
+    result = upkeep.prune(settings, dry_run=dry_run)
+    out.print(str(result), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def upload(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RELEASE] [s3://BUCKET/PREFIX]", help="The current release, and WAREHOUSE_UPLOAD, when left out."
+        ),
+    ] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be sent and deleted.")] = False,
+    read_back: Annotated[bool, typer.Option(help="Read all of it back and compare, before readers see it.")] = False,
+) -> None:
+    """Put a release into object storage; what is there already is not sent again.
+
+    Readers there see it once all of it is there, if it is the current one here. Run again, it goes on where it stopped.
+    """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from warehouse import upload as uploading
+
+    targets = [each for each in what or () if "://" in each]
+    ids = [each for each in what or () if "://" not in each]
+    if len(targets) > 1 or len(ids) > 1:
+        raise ConfigurationError(
+            "Too much to upload at once", expected="one release and one target", got=f"{len(what or ())} words"
+        )
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as bar:
+        task = bar.add_task("upload", total=None)
+        result = uploading.upload(
+            next(iter(ids), None),
+            next(iter(targets), None),
+            _settings(),
+            moved=lambda done, total: bar.update(task, completed=done, total=total),
+            dry_run=dry_run,
+            read_back=read_back,
+        )
+    out.print(str(result), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -43,6 +43,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _builders_file,
         _generated,
         _release,
+        _upload,
     )
     for check in checks:
         yield from check(settings)
@@ -153,3 +154,17 @@ def _release(settings: Settings) -> Iterator[Finding]:
         yield Finding(state="ok", what=f"{found}, checksums right")
     with release.connect(settings.home) as connection:
         connection.execute("select count(*) from metrics.metric_observations")
+
+
+def _upload(settings: Settings) -> Iterator[Finding]:
+    from warehouse import upload
+
+    try:
+        problem = upload.outstanding(settings)
+    except WarehouseError as error:
+        yield Finding(state="wrong", what=str(error))
+        return
+    if problem:
+        yield Finding(state="note", what=problem, remedy="The next run tries again; `drypowder upload` does so now.")
+    elif settings.upload:
+        yield Finding(state="ok", what=f"uploaded to {settings.upload}")

@@ -81,3 +81,7 @@ class QueryFailed(WarehouseError):
 
 class NoRelease(WarehouseError):
     """There is no release to read, or not the one that was asked for."""
+
+
+class UploadFailed(WarehouseError):
+    """A release is not in object storage. The local one is as it was; worth another try later."""

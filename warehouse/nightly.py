@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from warehouse import pipeline, sources, upkeep
+from warehouse import pipeline, sources, upkeep, upload
 from warehouse import release as releases
 from warehouse.errors import DamagedFile, NothingNew, NotRecorded, SourceUnavailable, WarehouseError
 from warehouse.locking import builder_lock
@@ -30,10 +30,13 @@ def load(
 ) -> Loaded:
     """Fill `incoming` with what has landed (`pipeline.load`); a file that is damaged is rebuilt first.
 
+    Before that, a release whose upload is outstanding is uploaded: a run that finds nothing new ends here.
+
     Raises:
         NothingNew: no file is pending, and what `raw` holds has been published.
     """
     settings = settings_of_home(settings)
+    upload.attempt(settings, partial(say, progress))
     with builder_lock(settings, "load"):
         try:
             return pipeline.load(settings, progress, retry_held_back=retry_held_back)

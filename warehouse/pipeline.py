@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from warehouse import clock, landing, sources
+from warehouse import clock, landing, sources, upload
 from warehouse import release as releases
 from warehouse.archive import Archive, Fetch, write_atomically
 from warehouse.errors import (
@@ -910,7 +911,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
 
 
 def publish(settings: Settings | None = None, progress: Progress | None = None) -> Release:
-    """Publish what `check` let through as a new release and make it current.
+    """Publish what `check` let through as a new release and make it current; then upload it, where settings say so.
 
     Raises:
         GateClosed: the last build has not been checked, or did not pass.
@@ -936,4 +937,5 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
         seconds=time.monotonic() - started,
     )
     say(progress, f"published {published} in {published.path}")
+    upload.attempt(settings, partial(say, progress))  # not under the lock: nobody waits for a network
     return published

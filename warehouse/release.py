@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 ROLLED_BACK = "rolled-back.json"
+UNFINISHED = ".building-"
+"""How the name of a folder begins that is no release yet, or none any more."""
 SEMANTIC_MANIFEST = "semantic_manifest.json"
 """What dbt wrote of the semantic layer when the release was built: MetricFlow reads it."""
 HARDENED = {
@@ -228,8 +230,8 @@ def rolled_back(settings: Settings) -> set[str]:
 
 
 def remove_unfinished(settings: Settings) -> int:
-    """Delete what a killed publisher left: folders that never became a release, links that never became current."""
-    unfinished = [*settings.releases.glob(".building-*"), *settings.home.glob(".current-*")]
+    """Delete what killed processes left: folders that are no release yet or no more, links that never took effect."""
+    unfinished = [*settings.releases.glob(f"{UNFINISHED}*"), *settings.home.glob(".current-*")]
     for path in unfinished:
         path.unlink() if path.is_symlink() else shutil.rmtree(path)
     return len(unfinished)
@@ -247,7 +249,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     settings.releases.mkdir(parents=True, exist_ok=True)
     remove_unfinished(settings)
     release_id = _next_id(settings, now)
-    building = settings.releases / f".building-{release_id}"
+    building = settings.releases / f"{UNFINISHED}{release_id}"
     building.mkdir()
     before = _to_take_over_from(settings)
     packed = packing.write(

@@ -488,16 +488,25 @@ def print_tables(settings: Settings, console: Console, name: str = "") -> None:
 
 
 def print_releases(settings: Settings, console: Console) -> None:
-    """Print every release, oldest first."""
-    now = release.current(settings)
-    grid = Grid("Release", "Created (clock)", "Rows", "Held back", "Commit", "")
+    """Print every release, oldest first: how old, how large, how much of that is its own, whether current or pinned."""
+    from warehouse import retention
+
+    shown, now, pinned = release.current(settings), clock.now(settings), retention.pins(settings)
+    grid = Grid("Release", "Created (clock)", "Age", "Rows", "Held back", "MB", "its own", "Commit", "")
     for each in release.releases(settings):
+        created = datetime.fromisoformat(each.manifest["created_at"])
+        marks = ["current"] if each.id == shown.id else []
+        if pin := pinned.get(each.id):
+            marks.append(f"pinned: {pin.reason}" if pin.reason else "pinned")
         grid.add_row(
             each.id,
-            str(each.manifest["created_at"])[:19],
+            f"{created:%Y-%m-%d %H:%M}",
+            f"{(now - created).days} d",
             f"{each.rows:,}",
             str(len(each.manifest["held_back"])),
+            f"{sum(path.stat().st_size for path in each.path.rglob('*') if path.is_file()) / 1e6:,.1f}",
+            f"{retention.bytes_of_their_own(each) / 1e6:,.1f}",
             (each.manifest["git_commit"] or "")[:12],
-            "current" if each.id == now.id else "",
+            Text(", ".join(marks)),
         )
     console.print(grid)

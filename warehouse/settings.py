@@ -42,6 +42,14 @@ class Settings:
     """Threads for DuckDB and dbt, and partitions landed at once."""
     memory_limit: str = field(default="2GB", metadata=_variable("WAREHOUSE_MEMORY_LIMIT"))
     """DuckDB's memory limit for one process, in DuckDB's spelling."""
+    keep_releases: int = field(default=14, metadata=_variable("WAREHOUSE_KEEP_RELEASES"))
+    """How many of the newest releases stay on this machine whatever their age; 1 at least."""
+    keep_days: int = field(default=30, metadata=_variable("WAREHOUSE_KEEP_DAYS"))
+    """Age in days up to which a release stays, however many there are."""
+    upload: str | None = field(default=None, metadata=_variable("WAREHOUSE_UPLOAD"))
+    """`s3://bucket/prefix`, to which every release is uploaded; credentials are AWS's own variables."""
+    upload_keep: int = field(default=14, metadata=_variable("WAREHOUSE_UPLOAD_KEEP"))
+    """How many of the newest releases stay in the bucket; 1 at least."""
     project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
     """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
 
@@ -58,7 +66,8 @@ class Settings:
             text = environ.get(spec.metadata["variable"], "").strip()
             if not text:
                 continue
-            convert = {"home": Path, "project": Path, "drop": Path, "lock_wait_seconds": float, "threads": int}
+            convert = {"home": Path, "project": Path, "drop": Path, "lock_wait_seconds": float}
+            convert |= dict.fromkeys(("threads", "keep_releases", "keep_days", "upload_keep"), int)
             try:
                 given[name] = convert.get(name, str)(text)
             except ValueError as error:
@@ -71,7 +80,7 @@ class Settings:
         return cls(**given)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
-        """Refuse a transport that there is not."""
+        """Refuse a transport that there is not, and a retention that would keep nothing."""
         if self.sources != "live" and not self.sources.startswith("recorded:"):
             raise ConfigurationError(
                 "WAREHOUSE_SOURCES (or --sources) names no transport",
@@ -79,6 +88,14 @@ class Settings:
                 got=repr(self.sources),
                 remedy="Set it to one of the two.",
             )
+        for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1)):
+            if getattr(self, name) < least:
+                raise ConfigurationError(
+                    f"{self.__dataclass_fields__[name].metadata['variable']} is too small",
+                    expected=f"{least} or more",
+                    got=getattr(self, name),
+                    remedy="Correct it in the environment or in .env.",
+                )
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables that `from_environment` reads back to equal settings."""

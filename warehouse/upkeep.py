@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from warehouse import clock, landing, sources
+from warehouse import clock, landing, retention, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
 from warehouse.errors import ContractViolation, DamagedFile, EmptyPayload, GateClosed, NothingNew
@@ -334,25 +334,27 @@ class Maintained:
     """What was tidied."""
 
     removed: int
+    pruned: retention.Pruned
     bytes_before: int
     bytes_after: int
     seconds: float
 
     @property
     def rows(self) -> int:
-        """Number of leftovers removed."""
-        return self.removed
+        """Number of leftovers removed and releases deleted."""
+        return self.removed + self.pruned.rows
 
     def __str__(self) -> str:
         """Say it in one line."""
         return (
-            f"removed {self.removed} leftover(s); warehouse.duckdb {self.bytes_before:,} -> {self.bytes_after:,} bytes "
+            f"removed {self.removed} leftover(s); {self.pruned}; "
+            f"warehouse.duckdb {self.bytes_before:,} -> {self.bytes_after:,} bytes "
             f"({self.seconds:.1f} s)"
         )
 
 
 def maintain(settings: Settings | None = None, progress: Progress | None = None) -> Maintained:
-    """Remove what killed processes left, and let DuckDB reclaim space."""
+    """Remove what killed processes left and releases that no rule keeps, and let DuckDB reclaim space."""
     from warehouse import stores
 
     started = time.monotonic()
@@ -361,11 +363,29 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
         removed = releases.remove_unfinished(settings) + remove_backups(settings)
         for folder in (settings.archive, settings.landing, settings.refused):
             removed += sum(map(_remove_if_abandoned, folder.rglob(".*.partial")))
+        pruned = retention.prune(settings, clock.now(settings))
         before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
         with stores.open_warehouse(settings) as connection:
             connection.execute("checkpoint")
         after = settings.warehouse.stat().st_size
-    result = Maintained(removed=removed, bytes_before=before, bytes_after=after, seconds=time.monotonic() - started)
+    result = Maintained(
+        removed=removed,
+        pruned=pruned,
+        bytes_before=before,
+        bytes_after=after,
+        seconds=time.monotonic() - started,
+    )
+    say(progress, str(result))
+    return result
+
+
+def prune(
+    settings: Settings | None = None, progress: Progress | None = None, *, dry_run: bool = False
+) -> retention.Pruned:
+    """Delete the releases that no rule keeps, or only say which."""
+    settings = settings_of_home(settings)
+    with builder_lock(settings, "prune"):
+        result = retention.prune(settings, clock.now(settings), is_plan=dry_run)
     say(progress, str(result))
     return result
 

@@ -4,57 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import duckdb
 import pytest
 
-from warehouse import packing, release, stores
+from tests.toy_release import publish, say, toy_builder
+from warehouse import packing, release
 from warehouse.errors import ConfigurationError
-from warehouse.settings import Settings
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-MODELS = """
-models:
-  - name: rates
-    description: Rates.
-    data_tests:
-      - versions_do_not_overlap: {arguments: {key: [series_id, day]}}
-    columns:
-      - {name: value, data_type: double, description: A rate., config: {meta: {unit: percent}}}
-"""
 
 
 @pytest.fixture
 def builder(tmp_path, monkeypatch):
     """A home whose builder's file has a mart of ten days, cut by years from four rows on, and something in ops."""
     monkeypatch.setattr(packing, "PARTED_ROWS", 4)
-    for name, text in {
-        "macros/release_macros.sql": "{% macro release_macros() %}create or replace macro marts.twice(x) as 2 * x;{% endmacro %}",
-        "models/metrics/_metrics.yml": "models: []",
-        "models/marts/_marts.yml": MODELS,
-    }.items():
-        path = tmp_path / "project" / "dbt_project" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    settings = Settings(home=tmp_path / "home", project=tmp_path / "project")
-    say(
-        settings,
-        "create table marts.rates as select 's' || n % 2 as series_id, date '2023-12-28' + (n // 2)::integer as day, "
-        "timestamptz '2024-01-05 00:00:00+00' as known_at, n / 7.0 as value, 'run' as run_id from range(20) as r (n)",
-        "comment on table marts.rates is 'It''s of rates.'; comment on column marts.rates.value is 'A rate, in percent.'",
-    )
-    return settings
-
-
-def say(settings, *statements):
-    with stores.open_warehouse(settings) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def publish(settings):
-    return release.publish(settings, now=NOW, run_id="run")
+    return toy_builder(tmp_path)
 
 
 def rows(file, table="marts.rates"):
