@@ -22,12 +22,13 @@ up: setup  ## Start Airflow on this machine (web page, scheduler) and leave it r
 down:  ## Stop what `make up` started
 	@$(BIN)/drypowder down
 
-check: setup-dev  ## Lint, types, generated files, dbt parse, unit, dag and convention tests: before every commit
+check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, dag and convention tests: before every commit
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 	@$(BIN)/drypowder generate --check
+	@$(BIN)/drypowder contracts check
 	@$(BIN)/sqlfluff lint --processes $(WORKERS) --nocolor --disable-progress-bar dbt_project/models dbt_project/tests \
 		>$(VENV)/sqlfluff.log 2>&1 || { cat $(VENV)/sqlfluff.log; exit 1; }
 	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project --profiles-dir dbt_project \

@@ -99,17 +99,21 @@ OBSERVATIONS = "metrics.metric_observations"
 GOLDEN_CHECKS = "metrics.golden_checks"
 
 
-def release_suites(published: Mapping[str, int], now: datetime) -> list[Suite]:
+def release_suites(
+    published: Mapping[str, int], now: datetime, deprecated: Mapping[str, str] | None = None
+) -> list[Suite]:
     """Return the suites of everything that goes out.
 
     `published` gives the rows of each table of the current release, none at the first one; a table it names that
-    no longer exists fails. `now` is the one clock.
+    no longer exists fails. `now` is the one clock. `deprecated` says of tables that are to go when, and what to use
+    instead; that is a warning, also when their day has come: a table too many harms no reader, a missing release does.
     """
     fed_by = {**FED_BY, OBSERVATIONS: tuple(f"{source.code}__{table.name}" for source, table in tables())}
     names = [*fed_by, *(name for name in published if name not in fed_by and name not in DERIVED)]
     return [
         *(_suite(name, published.get(name), fed_by.get(name, ())) for name in names),
         *(replace(_suite(name, published.get(name), ()), may_be_empty="true") for name in DERIVED),
+        *(_deprecation(name, sentence) for name, sentence in (deprecated or {}).items()),
         _freshness(now),
     ]
 
@@ -134,6 +138,17 @@ def _suite(table: str, published_rows: int | None, fed_by: tuple[str, ...]) -> S
         table=table,
         expectations=tuple(checks),
         may_be_empty=" and ".join(f"not exists (select 1 from raw.{raw})" for raw in fed_by) or NEVER,
+    )
+
+
+def _deprecation(table: str, sentence: str) -> Suite:
+    return Suite(
+        name=f"release.{table}.deprecation",
+        table=table,
+        expectations=(
+            no_rows("is_to_stay", sentence, "select count(*) as row_count from {batch}", severity="warning"),
+        ),
+        may_be_empty="true",
     )
 
 

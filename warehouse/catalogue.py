@@ -25,7 +25,8 @@ _NOTE = "Generated from warehouse/sources/{code}.py by `make generate`. Do not e
 
 _ON_MARTS = (
     "In every release as `marts.<table>` and as `parquet/marts/<table>/*.parquet`. Of a table that keeps states of "
-    "knowledge, the rows `where known_until is null` are what is known now."
+    "knowledge, the rows `where known_until is null` are what is known now. Each says its version, status, owner and who "
+    "is known to read it; what those mean is in [decision 19](../decisions/0019-contracts.md)."
 )
 _ON_METRICS = (
     "Their values are rows of one long table. See also [how to ask](../metrics.md) and [the claims](../claims.md)."
@@ -186,11 +187,20 @@ def _table(published: Published) -> list[str]:
     if published.key:
         versions = " and state of knowledge (`known_at`, `known_until`)" if published.has_versions else ""
         lines += [f"**A row is** one ({', '.join(published.key)}){versions}.", ""]
+    if published.owner:  # macros have none: they go with the tables that they read
+        lines += [_contract(published), ""]
     if not published.columns:
         return lines[:-1]
     lines += ["| Column | Type | Unit | Meaning |", "| --- | --- | --- | --- |"]
     lines += [f"| `{c.name}` | {c.type} | {_cell(c.unit)} | {_cell(c.description)} |" for c in published.columns]
     return lines
+
+
+def _contract(published: Published) -> str:
+    words = f"Version {published.version}, {published.status}, {published.owner}."
+    if published.deprecation_date:
+        words += f" **Goes on {published.deprecation_date}: use `{published.use_instead}` instead.**"
+    return f"{words} Read by: {', '.join(published.consumers) or 'nobody known'}."
 
 
 def _marts_page(marts: list[Published]) -> str:

@@ -49,6 +49,8 @@ metrics = typer.Typer(
     help="What is measured, and how: list, explain, query (through MetricFlow).", no_args_is_help=True
 )
 app.add_typer(metrics, name="metrics")
+contracts = typer.Typer(help="What readers of curated tables are promised: check, release.", no_args_is_help=True)
+app.add_typer(contracts, name="contracts")
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
@@ -422,6 +424,34 @@ def tables(
     from warehouse import report
 
     report.print_tables(_settings(), out, table)
+
+
+@contracts.command("check")
+def check_contracts() -> None:
+    """Compare what is declared of curated tables with what was released: what is new, what breaks, what goes when."""
+    from warehouse import clock, lifecycle
+
+    settings = _settings()
+    found = lifecycle.check(settings.project, clock.now(settings).date())
+    for each in (*found.differences, *found.deprecations):
+        style = "red" if each.breaks else "yellow" if each in found.deprecations else "dim"
+        out.print(str(each), style=style, markup=False, highlight=False, soft_wrap=True)
+    if found.broken:
+        err.print(f"{len(found.broken)} break(s) of the contract of release {found.release}.", style="red")
+        raise typer.Exit(1)
+    out.print(f"Nothing breaks the contract of release {found.release}.", highlight=False)
+
+
+@contracts.command("release")
+def release_contracts() -> None:
+    """Write what is declared now as the released contract, when the project is released (not at a data release)."""
+    from warehouse import clock, lifecycle
+
+    settings = _settings()
+    found = lifecycle.release(settings.project, clock.now(settings).date())
+    for each in found.differences if found else ():
+        out.print(str(each), markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{lifecycle.RELEASED} is written. Commit it.", highlight=False)
 
 
 @app.command()

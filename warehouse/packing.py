@@ -265,9 +265,10 @@ def _table(
         columns=tuple(columns),
         cut_by=next((column for column in key if column in days), None),
         order=tuple(column for column in order if any(column == each for each, *_ in columns)),
-        # Terms travel with every export, also with one file that is passed on alone.
+        # Terms and contract travel with every export, also with one file that is passed on alone.
         metadata=f"drypowder_terms: '{quoted(terms)}', drypowder_table: '{quoted(comment or '')}', "
-        f"drypowder_columns: '{quoted(json.dumps(described))}'",
+        f"drypowder_columns: '{quoted(json.dumps(described))}', "
+        f"drypowder_contract: '{quoted(json.dumps(declared.contract if declared else {}))}'",
     )
 
 

@@ -792,7 +792,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
         GateClosed: a model or a test failed; the current release stays.
         NothingNew: nothing has ever been loaded.
     """
-    from warehouse import impact, increments, stores
+    from warehouse import declarations, impact, increments, stores
     from warehouse.transformation import UNCHANGED, run_dbt
 
     started = time.monotonic()
@@ -814,12 +814,14 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
             "build",
             # They judge the logic and not the data: `make test` runs them, and seeds are part of it.
             *("--exclude-resource-type", "unit_test"),
+            *("--exclude-resource-type", "exposure"),  # who reads what is nothing to build
             *(("--exclude-resource-type", "seed") if increment.since else ()),
             since=increment.since,
             progress=progress,
         )
         with stores.open_warehouse(settings) as connection:
             if increment.since is None:  # else the project is the one of then
+                stores.drop_all_but(connection, declarations.CURATED, declarations.published(settings.dbt_project))
                 impact.note_sources(connection, settings)
             impact.note_affected(connection)
             increments.complete(connection, increment, logic=logic, now=now)
@@ -859,10 +861,11 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
     """Judge marts and metrics as they would go out.
 
     Raises:
-        GateClosed: a critical expectation failed; yesterday's release stays, and the message names what failed.
+        GateClosed: a critical expectation failed, or the released contract of curated tables is broken; yesterday's
+            release stays, and the message names what failed.
     """
     from expectations.release import release_suites
-    from warehouse import stores
+    from warehouse import declarations, lifecycle, stores
     from warehouse.validation import judge
 
     started = time.monotonic()
@@ -872,9 +875,14 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
         (settings.home / PASSED).unlink(missing_ok=True)
         with stores.open_warehouse(settings) as connection:
             content = _require(settings, connection, BUILT, "The tables are not built of what `raw` holds now", "build")
+        promised = lifecycle.check(settings.project, now.date())
+        if broken := [each for each in promised.differences if each.breaks]:
+            raise GateClosed(
+                f"The tables break the contract of release {promised.release}", got="\n".join(map(str, broken))
+            )
         try:
             published = {
-                name: entry["rows"]
+                name: entry
                 for name, entry in releases.current(settings).manifest["tables"].items()
                 if not name.startswith("ops.")  # logs of runs, which may start anew
             }
@@ -882,7 +890,11 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
             published = {}
         verdicts = judge(
             settings.warehouse,
-            release_suites(published, now),
+            release_suites(
+                lifecycle.still_owed(published, declarations.published(settings.dbt_project), now.date()),
+                now,
+                {each.table: str(each) for each in promised.deprecations},
+            ),
             docs=settings.home / "quality" / "release",
             title="Dry Powder: what goes out",
             config=settings.duckdb_config,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from warehouse import packing, sources
+from warehouse import declarations, packing, sources
 from warehouse.archive import write_atomically
 from warehouse.errors import NoRelease
 
@@ -266,7 +266,11 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     if semantics.is_file():
         shutil.copyfile(semantics, building / SEMANTIC_MANIFEST)
     (building / "ATTRIBUTION.md").write_text(_attribution(release_id))
-    tables = {name: asdict(each) for name, each in packed.items()}
+    declared = declarations.published(settings.dbt_project)
+    tables = {
+        name: asdict(each) | ({"contract": declared[name].contract} if name in declared else {})
+        for name, each in packed.items()
+    }
     becoming = Release(id=release_id, path=building, manifest={"logic": logic(settings), "tables": tables})
     changes.write(
         becoming, current(settings) if settings.current.exists() else None, settings, terms=json.dumps(_terms())

@@ -453,7 +453,9 @@ def print_tables(settings: Settings, console: Console, name: str = "") -> None:
     Raises:
         ConfigurationError: the release has no such table.
     """
-    rows = {each: spec["rows"] for each, spec in release.current(settings).manifest["tables"].items()}
+    tables = release.current(settings).manifest["tables"]
+    rows = {each: spec["rows"] for each, spec in tables.items()}
+    contracts = {each: spec.get("contract") for each, spec in tables.items()}  # none in ops, and in older releases
     chosen = [each for each in rows if name in {"", each, each.partition(".")[2]}]
     if not chosen:
         raise ConfigurationError(
@@ -471,20 +473,38 @@ def print_tables(settings: Settings, console: Console, name: str = "") -> None:
     if name:
         console.print(f"[bold]{chosen[0]}[/], {rows[chosen[0]]:,} rows", highlight=False)
         console.print(said[chosen[0]] or "", markup=False, highlight=False)
+        for line in _contract(contracts[chosen[0]]):
+            console.print(line, markup=False, highlight=False)
         grid = Grid("Column", "Type", "Meaning", box=None, pad_edge=False)
         for column, kind, meaning in columns:
             grid.add_row(Text(column), Text(kind), Text(meaning or ""))
     else:
-        grid = Grid("Table", "Rows", "What it holds", box=None, pad_edge=False)
-        grid.columns[1].justify = "right"
+        grid = Grid("Table", "Rows", "Version", "What it holds", box=None, pad_edge=False)
+        grid.columns[1].justify = grid.columns[2].justify = "right"
         for each in chosen:
             first, _, more = (said[each] or "").partition(". ")
-            grid.add_row(Text(each), f"{rows[each]:,}", Text(f"{first}." if more else first))
+            what = f"{first}." if more else first
+            contract = contracts[each] or {"version": "", "deprecation_date": None}
+            if contract["deprecation_date"]:
+                what = f"Goes on {contract['deprecation_date']}: use {contract['use_instead']} instead. {what}"
+            grid.add_row(Text(each), f"{rows[each]:,}", str(contract["version"]), Text(what))
     grid.columns[0].no_wrap = True
     console.print(grid)
     if not name:
         console.print("metrics.as_of(ts) and metrics.compare(ts1, ts2) are read like tables.", highlight=False)
         console.print("`drypowder tables <table>` says more of one.", markup=False, highlight=False)
+
+
+def _contract(contract: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield what a reader may rely on: version, status and owner, key, who else reads it."""
+    if contract is None:
+        return
+    removal = contract["deprecation_date"]
+    goes = f": goes on {removal}, use {contract['use_instead']} instead" if removal else ""
+    yield f"Version {contract['version']}, {contract['status']}{goes}. Owner: {contract['owner']}."
+    if contract["key"]:
+        yield f"A row is one ({', '.join(contract['key'])})."
+    yield f"Read by: {', '.join(contract['consumers']) or 'nobody known'}."
 
 
 def print_releases(settings: Settings, console: Console) -> None:

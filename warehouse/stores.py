@@ -21,7 +21,7 @@ from warehouse.contract import BOOKKEEPING, Source, Table
 from warehouse.errors import ConfigurationError, DamagedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     import duckdb
@@ -327,6 +327,17 @@ def drop(connection: duckdb.DuckDBPyConnection, source: Source, table: Table) ->
             connection.execute(
                 f"delete from ops.{records} where source = ? and table_name = ?", [source.code, table.name]
             )
+
+
+def drop_all_but(connection: duckdb.DuckDBPyConnection, schemas: Iterable[str], names: Collection[str]) -> None:
+    """Drop tables and views of the schemas that are not among `<schema>.<name>`: dbt leaves those of removed models."""
+    for schema, name, kind in connection.execute(
+        "select schema_name, table_name, 'table' from duckdb_tables() where list_contains($schemas, schema_name) "
+        "union all select schema_name, view_name, 'view' from duckdb_views() where list_contains($schemas, schema_name)",
+        {"schemas": list(schemas)},
+    ).fetchall():
+        if f"{schema}.{name}" not in names:
+            connection.execute(f'drop {kind} {schema}."{name}"')
 
 
 def raw_partition(fetch: Fetch) -> str:
