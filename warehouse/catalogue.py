@@ -25,8 +25,8 @@ _NOTE = "Generated from warehouse/sources/{code}.py by `make generate`. Do not e
 
 _ON_MARTS = (
     "In every release as `marts.<table>` and as `parquet/marts/<table>/*.parquet`. Of a table that keeps states of "
-    "knowledge, the rows `where known_until is null` are what is known now. Each says its version, status, owner and who "
-    "is known to read it; what those mean is in [decision 19](../decisions/0019-contracts.md)."
+    "knowledge, the rows `where known_until is null` are what is known now. Each says its version, status, owner and "
+    "who is known to read it; what those mean is in [decision 19](../decisions/0019-contracts.md)."
 )
 _ON_METRICS = (
     "Their values are rows of one long table. See also [how to ask](../metrics.md) and [the claims](../claims.md)."

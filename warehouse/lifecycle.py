@@ -269,8 +269,8 @@ def _gone(name: str, before: Contract, now: Mapping[str, Contract], today: date)
         breaks=True,
         remedy="Keep that version in the model's `versions:`, with a `deprecation_date`, until that day."
         if is_versioned
-        else "Bring it back with a `deprecation_date` and `config: {meta: {use_instead: ...}}`, to remove it after that "
-        "day. A table is renamed by a new one beside it.",
+        else "Bring it back with a `deprecation_date` and `config: {meta: {use_instead: ...}}`, and remove it after "
+        "that day. A table is renamed by a new one beside it.",
     )
 
 

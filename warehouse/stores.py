@@ -333,7 +333,8 @@ def drop_all_but(connection: duckdb.DuckDBPyConnection, schemas: Iterable[str], 
     """Drop tables and views of the schemas that are not among `<schema>.<name>`: dbt leaves those of removed models."""
     for schema, name, kind in connection.execute(
         "select schema_name, table_name, 'table' from duckdb_tables() where list_contains($schemas, schema_name) "
-        "union all select schema_name, view_name, 'view' from duckdb_views() where list_contains($schemas, schema_name)",
+        "union all "
+        "select schema_name, view_name, 'view' from duckdb_views() where list_contains($schemas, schema_name)",
         {"schemas": list(schemas)},
     ).fetchall():
         if f"{schema}.{name}" not in names:
