@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.toy_release import publish, say, toy_builder
-from warehouse import packing, release
+from warehouse import declarations, packing, release, stores
 from warehouse.errors import ConfigurationError
 
 
@@ -169,3 +169,21 @@ def test_parquet_says_what_its_columns_are_and_is_sorted_by_key(builder):
     }
     keys = duckdb.sql(f"select series_id, day from '{file}'").fetchall()
     assert keys == sorted(keys)
+
+
+def test_a_table_that_no_model_makes_any_more_is_dropped_before_it_is_packed(builder):
+    say(builder, "create table marts.old as select 1 as n", "create view marts.older as select 2 as n")
+    with stores.open_warehouse(builder) as connection:
+        stores.drop_all_but(connection, declarations.CURATED, {"marts.rates"})
+    assert {name for name in publish(builder).manifest["tables"] if name.startswith("marts")} == {"marts.rates"}
+
+
+def test_a_release_says_of_a_curated_table_what_readers_may_rely_on(builder):
+    found = publish(builder)
+    contract = found.manifest["tables"]["marts.rates"]["contract"]
+    assert (contract["version"], contract["status"]) == (1, "active")
+    assert contract["key"] == ["series_id", "day", "known_at"]
+    assert "contract" not in found.manifest["tables"]["ops.loads"]
+    file = next((found.path / "parquet" / "marts" / "rates").iterdir())
+    metadata = dict(duckdb.sql(f"select decode(key), decode(value) from parquet_kv_metadata('{file}')").fetchall())
+    assert json.loads(metadata["drypowder_contract"]) == contract

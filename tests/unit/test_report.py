@@ -302,7 +302,19 @@ def described(home):
         writer.execute("comment on table marts.fct_toys is 'One row per toy. More of it.'")
         writer.execute("comment on column marts.fct_toys.price is 'What it costs.'")
         writer.execute("create schema ops; create table ops.loads (fetch_id varchar)")
-    manifest = {"id": path.name, "tables": {"marts.fct_toys": {"rows": 1234}, "ops.loads": {"rows": 0}}}
+    contract = {
+        "version": 2,
+        "status": "deprecated",
+        "owner": "toymakers",
+        "key": ["toy"],
+        "consumers": ["The shop"],
+        "deprecation_date": "2027-06-01",
+        "use_instead": "marts.fct_games",
+    }
+    manifest = {
+        "id": path.name,
+        "tables": {"marts.fct_toys": {"rows": 1234, "contract": contract}, "ops.loads": {"rows": 0}},
+    }
     (path / "manifest.json").write_text(json.dumps(manifest))
     home.current.symlink_to(path)
     return home
@@ -311,8 +323,24 @@ def described(home):
 @pytest.mark.parametrize(
     ("asked", "said", "unsaid"),
     [
-        ("", ["marts.fct_toys  1,234  One row per toy.", "ops.loads           0"], ["More of it", "price"]),
+        (
+            "",
+            [
+                "marts.fct_toys  1,234        2  Goes on 2027-06-01: use marts.fct_games instead. One row per toy.",
+                "ops.loads           0",
+            ],
+            ["More of it", "price"],
+        ),
         ("marts.fct_toys", ["One row per toy. More of it.", "price   DOUBLE   What it costs."], ["ops"]),
+        (
+            "marts.fct_toys",
+            [
+                "Version 2, deprecated: goes on 2027-06-01, use marts.fct_games instead. Owner: toymakers.",
+                "A row is one (toy).",
+                "Read by: The shop.",
+            ],
+            [],
+        ),
         ("fct_toys", ["marts.fct_toys, 1,234 rows", "toy     VARCHAR"], ["ops"]),
     ],
 )

@@ -195,3 +195,12 @@ def test_a_golden_value_of_what_did_not_land_is_said_and_does_not_stop_the_relea
 def test_a_release_whose_metrics_declare_no_golden_value_is_stopped(built):
     built.run("delete from metrics.golden_checks where metric_id = 'capex_ttm'")
     assert set(failed(built)) == {("metrics.golden_checks", "metric_id")}
+
+
+def test_a_table_that_is_to_go_is_said_and_does_not_stop_the_release(built):
+    suites = release_suites({}, NOW, {"marts.fct_auctions": "It goes on 2027-06-01."})
+    verdicts = judge(built.path, [suite for suite in suites if suite.table == "marts.fct_auctions"])
+    [warning] = [finding for each in verdicts for finding in each.warnings]
+    assert warning.suite == "release.marts.fct_auctions.deprecation"
+    assert warning.detail.startswith("It goes on 2027-06-01.")
+    assert not [finding for each in verdicts for finding in each.failures]
