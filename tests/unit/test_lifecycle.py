@@ -64,6 +64,11 @@ BREAKS = {
         "what was marts.toys is marts.toys_v1; who names no version reads another one",
     ),
     "too short a notice": (WAS, now(deprecation_date=SOON), "in less than 90 days"),
+    "a new version that is to go at once": (
+        WAS,
+        {"marts.toys.v1": MOVED, "marts.toys.v2": replace(SECOND, deprecation_date=SOON)},
+        "in less than 90 days",
+    ),
     "a last day brought forward": (TO_GO, now(deprecation_date=date(2027, 5, 1)), "was promised until 2027-06-01"),
 }
 ALLOWED = {
@@ -273,5 +278,7 @@ def test_a_release_owes_rows_where_a_version_stands_now_until_its_day(project):
         "marts.older": {"rows": 40},
     }
     owed = {"marts.toys_v1": 10, "marts.games": 20, "marts.older": 40}
+    late = {"marts.toys_v1": {"rows": 5, "contract": {**entry, "deprecation_date": "2026-11-01"}}}
+    assert lifecycle.still_owed(late, declared, TODAY) == {"marts.toys_v1": 5}  # it is still made
     assert lifecycle.still_owed(published, declared, TODAY) == owed
     assert lifecycle.still_owed(published, declared, date(2026, 11, 28)) == {**owed, "marts.old": 30}
