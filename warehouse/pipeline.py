@@ -873,13 +873,13 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
     now = clock.now(settings)
     with builder_lock(settings, "check"):
         (settings.home / PASSED).unlink(missing_ok=True)
-        with stores.open_warehouse(settings) as connection:
-            content = _require(settings, connection, BUILT, "The tables are not built of what `raw` holds now", "build")
         promised = lifecycle.check(settings.project, now.date())
         if broken := [each for each in promised.differences if each.breaks]:
             raise GateClosed(
                 f"The tables break the contract of release {promised.release}", got="\n".join(map(str, broken))
             )
+        with stores.open_warehouse(settings) as connection:
+            content = _require(settings, connection, BUILT, "The tables are not built of what `raw` holds now", "build")
         try:
             published = {
                 name: entry

@@ -101,7 +101,6 @@ def test_both_versions_are_served_until_the_first_one_s_day_and_then_one(built, 
     assert text.count("as loading_ratio") == 1
     (index / "fct_index_weights.sql").write_text(text.replace("as loading_ratio", "as weight_ratio"))
     declare(project, rename)
-    pipeline.build(settings)
     with pytest.raises(GateClosed, match="loading_ratio is gone, perhaps renamed to weight_ratio") as refused:
         pipeline.check(settings)
     assert "Give the model `versions:`" in str(refused.value)
