@@ -8,10 +8,12 @@ from datetime import date
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from warehouse import declarations, lifecycle
+from warehouse import cli, declarations, lifecycle
 from warehouse.errors import ConfigurationError, GateClosed
 from warehouse.lifecycle import Column, Contract
+from warehouse.settings import Settings
 
 TODAY = date(2026, 11, 29)
 SOON, LATER = date(2027, 1, 1), date(2027, 6, 1)
@@ -282,3 +284,22 @@ def test_a_release_owes_rows_where_a_version_stands_now_until_its_day(project):
     assert lifecycle.still_owed(late, declared, TODAY) == {"marts.toys_v1": 5}  # it is still made
     assert lifecycle.still_owed(published, declared, TODAY) == owed
     assert lifecycle.still_owed(published, declared, date(2026, 11, 28)) == {**owed, "marts.old": 30}
+
+
+def test_the_command_says_what_differs_and_fails_when_something_breaks(project, monkeypatch):
+    settings = Settings(home=project / "home", project=project, now=f"{TODAY}T00:00:00Z")
+    monkeypatch.setattr(cli, "_settings", lambda: settings)
+
+    def run(*words):
+        return CliRunner().invoke(cli.app, ["contracts", *words])
+
+    assert run("release").exit_code == 0
+    found = run("check")
+    assert found.exit_code == 0
+    assert "marts.toys_v1: goes on 2027-06-01" in found.output
+    assert "Nothing breaks the contract" in found.output
+    edit(project, "unit: USD", "unit: EUR")
+    found = run("check")
+    assert found.exit_code == 1
+    assert "BREAKS marts.toys: the unit of cost was USD and is EUR. Give the model `versions:`" in found.output
+    assert isinstance(run("release").exception, GateClosed)
