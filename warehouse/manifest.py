@@ -26,6 +26,19 @@ class Part(msgspec.Struct):
     digest: Annotated[str, Meta(description="Of the rows, whatever their order.")]
 
 
+class Contract(msgspec.Struct):
+    """What readers of a curated table may rely on."""
+
+    model: Annotated[str, Meta(description="dbt's model, whose latest version is the table of this name.")]
+    version: Annotated[int, Meta(ge=1)]
+    owner: str
+    status: Literal["active", "deprecated", "preview"]
+    deprecation_date: Annotated[date | None, Meta(description="Day from which on it may be gone.")]
+    use_instead: Annotated[str, Meta(description="What to read when it has gone; empty while it stays.")]
+    key: Annotated[list[str], Meta(description="What a row is one of; empty where no test holds it.")]
+    consumers: Annotated[list[str], Meta(description="Who is known to read it.")]
+
+
 class Table(msgspec.Struct):
     """A table of the release."""
 
@@ -34,6 +47,7 @@ class Table(msgspec.Struct):
     parts: Annotated[
         dict[str, Part] | None, Meta(description="By name of the Parquet file, of which ops has none.")
     ] = None
+    contract: Annotated[Contract | None, Meta(description="Of marts and metrics; ops has none.")] = None
 
 
 class Licence(msgspec.Struct):
