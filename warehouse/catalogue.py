@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from warehouse import declarations, sources
-from warehouse.contract import BOOKKEEPING
+from warehouse.contract import BOOKKEEPING, PARSER_SAW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from warehouse.contract import Column, Source, Table
     from warehouse.declarations import Measured, Published
 
-_PARSER_SAW = {"recorded": "real bytes of the publisher", "documented": "the publisher's documents only"}
 _FROM_DBT = "<!-- Generated from dbt_project/{of} by `make generate`. Do not edit. -->"
 _NOTE = "Generated from warehouse/sources/{code}.py by `make generate`. Do not edit."
 
@@ -167,7 +166,7 @@ def _page(source: Source) -> str:
             f"- **Known at:** {table.known_at.description}",
             f"- **Fetched:** `{table.cadence.cron}` {table.cadence.timezone}; {stale}.",
             f"- **Licence:** {table.licence.name}, <{table.licence.url}>.",
-            f"- **Parser saw:** {_PARSER_SAW[table.proven]}.",
+            f"- **Parser saw:** {PARSER_SAW[table.proven]}.",
             "",
             "| Column | Type | Unit | Meaning |",
             "| --- | --- | --- | --- |",

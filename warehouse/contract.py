@@ -444,6 +444,9 @@ class Source:
         _require(self.requests_per_second > 0, where, "a positive rate", self.requests_per_second)
 
 
+PARSER_SAW = {"recorded": "real bytes of the publisher", "documented": "the publisher's documents only"}
+"""What `Table.proven` means, in words for a catalogue."""
+
 BOOKKEEPING = (
     Column(
         name="known_at",

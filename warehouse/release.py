@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from warehouse import declarations, packing, sources
+from warehouse import declarations, packing, site, sources
 from warehouse.archive import write_atomically
 from warehouse.errors import NoRelease
 
@@ -276,6 +276,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
         becoming, current(settings) if settings.current.exists() else None, settings, terms=json.dumps(_terms())
     )
     write_schema(building)
+    site.write(settings, building, release_id, now, tables)  # links to what lies there by now, so it comes last
     manifest = _manifest(settings, building, release_id, now, run_id, tables, before)
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in sorted(building.rglob("*")):
