@@ -8,7 +8,7 @@ WORKERS ?= 2
 export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down setup setup-dev check test test-root drill bench generate lock sample format clean dbt
+.PHONY: help demo up down setup setup-dev check test test-root browser drill bench generate lock sample format clean dbt
 
 help:  ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,13 @@ test: check  ## All tests: what `make check` runs, then the slow ones (real sche
 
 test-root: setup-dev  ## What takes root: a disk that is full or cannot be written to, at every step (mounts one in memory)
 	@$(BIN)/pytest -q -m root tests/root
+
+# As root it installs what is missing, as CI does; anyone else is told what to type.
+browser: setup-dev  ## A release's catalogue and quality report in a real Chromium, which it installs as root
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
+		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
+	@$(BIN)/pytest -q -n 0 -m browser tests/browser
 
 drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data, failing disks (root)
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py

@@ -20,10 +20,13 @@ MOST_STEPS = 26
 """Nodes up to which a picture shows every step; with more it shows what has a page."""
 MOST_NODES = 44
 """Nodes up to which a picture shows each of a publisher's tables; with more it shows publishers."""
+WIDEST = 1040
+"""Width up to which a picture shows every step."""
 _SWEEPS = 6
+_LONGER = "Where one is made of another both directly and by way of a third, the longer way is drawn."
 
-_NODE_HEIGHT, _ROW, _GAP, _LETTER, _PAD, _MARGIN = 24, 32, 64, 6.7, 18, 8
-_MOST_LETTERS = 40
+_NODE_HEIGHT, _ROW, _GAP, _LETTER, _PAD, _MARGIN = 24, 32, 44, 6.7, 18, 8
+_MOST_LETTERS = 34
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,21 +158,23 @@ def picture(whole: Graph, target: str) -> Picture | None:
 
     None where it is made of nothing that is known.
     """
-    if target not in whole.nodes:
+    if not whole.parents.get(target):
         return None
-    shown, left_out = _part(whole, {target, *whole.above(target)}), ""
-    if len(shown.nodes) > MOST_STEPS:
-        steps = sum(n.kind == "step" for n in shown.nodes.values())
-        if steps:
-            shown = _without(shown, lambda n: n.kind == "step" and n.id != target)
-            left_out = f"{steps} steps between them are not shown."
+    shown = _part(whole, {target, *whole.above(target)})
+    steps = sum(n.kind == "step" for n in shown.nodes.values())
+    every = _drawn(shown, "")
+    if len(shown.nodes) <= MOST_STEPS and (every.width <= WIDEST or not steps):
+        return every
+    said = [_LONGER]
+    if steps:
+        shown = _without(shown, lambda n: n.kind == "step" and n.id != target)
+        said.append(f"{steps} steps between them are not shown.")
     if len(shown.nodes) > MOST_NODES:
         series = sum(n.kind == "series" for n in shown.nodes.values())
         shown = _by_publisher(_without(shown, lambda n: n.kind == "series" and n.id != target))
-        left_out = " ".join(
-            filter(None, (left_out, f"{series} series are not shown." if series else "", "Sources are publishers."))
-        )
-    return _drawn(shown, left_out) if len(shown.nodes) > 1 else None
+        said += [f"{series} series are not shown."] if series else []
+        said.append("Sources are publishers.")
+    return _drawn(_longer_ways(shown), " ".join(said))
 
 
 def _reached(start: str, edges: Mapping[str, Collection[str]]) -> frozenset[str]:
@@ -220,6 +225,16 @@ def _by_publisher(whole: Graph) -> Graph:
         nodes[new] = Node(id=new, kind="source", name=new.partition(":")[2]) if node.kind == "source" else node
         parents[new] = frozenset(merged(p) for p in whole.parents.get(each, ()))
     return Graph(nodes=nodes, parents=parents)
+
+
+def _longer_ways(whole: Graph) -> Graph:
+    """Leave out each line that others say already: a picture of all of them is a web."""
+    above = {each: whole.above(each) for each in whole.nodes}
+    parents = {
+        each: frozenset(p for p in its if not any(p in above[other] for other in its if other != p))
+        for each, its in whole.parents.items()
+    }
+    return Graph(nodes=whole.nodes, parents=parents)
 
 
 def _drawn(shown: Graph, left_out: str) -> Picture:

@@ -27,8 +27,8 @@ MOST_SAMPLES = 5
 """Rows shown of a table."""
 MOST_LINES = 6
 """Entities drawn of a metric, its main one first."""
-MOST_POINTS = 160
-"""Points of a line: one each stretch of as many periods as are too many."""
+MOST_STRETCHES = 90
+"""Stretches of a line: where there are more periods, each stretch is drawn by its lowest and its highest value."""
 MOST_FIGURES = 12
 """Rows shown of a metric's newest values, and of each of its scenarios."""
 
@@ -102,7 +102,7 @@ class Line:
     grain: str
     points: tuple[tuple[date, float | None], ...]
     periods_each: int
-    """Periods that a point stands for: the last value in them."""
+    """Periods that its lowest and its highest value stand for; 1 where each is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -380,11 +380,14 @@ group by metric_id
 """
 
 _NEWEST = """
-select metric_id, entity_id, grain, period_end, value, known_at, origin from metrics.latest
-where value is not null
-qualify row_number() over (partition by metric_id, entity_type, entity_id, grain order by period_end desc) = 1
-    and row_number() over (partition by metric_id order by period_end desc, entity_id, grain) <= 20 * ?
-order by metric_id, period_end desc, entity_id, grain
+with of_entities as (
+    select metric_id, entity_id, grain, period_end, value, known_at, origin from metrics.latest
+    where value is not null
+    qualify row_number() over (partition by metric_id, entity_type, entity_id order by period_end desc, grain) = 1
+)
+select * from of_entities
+qualify row_number() over (partition by metric_id order by period_end desc, entity_id) <= ?
+order by metric_id, period_end desc, entity_id
 """
 
 _SCENARIOS = """
@@ -409,24 +412,32 @@ with counted as (
         partition by c.metric_id
         order by entity_type in ('system', 'region') desc, n desc, entity_id
     ) <= ?
-), binned as (
+), placed as (
     select
         l.metric_id, l.entity_id, l.grain, l.period_end, l.value, c.entity_type, c.n,
         ceil(count(*) over a_line / ?)::integer as each,
-        (row_number() over (a_line order by l.period_end) - 1) // ceil(count(*) over a_line / ?)::integer as bin
+        row_number() over (a_line order by l.period_end) - 1 as place,
+        l.period_end = max(l.period_end) filter (l.value is not null) over a_line as is_newest
     from metrics.latest as l join chosen as c using (metric_id, entity_type, entity_id, grain)
     window a_line as (partition by l.metric_id, l.entity_type, l.entity_id, l.grain)
+), kept as (  -- the extremes of each stretch, and the newest: what a thinned line says is then true of the whole one
+    select *, count(value) over stretch as values_there from placed
+    window stretch as (partition by metric_id, entity_type, entity_id, grain, place // each)
+    qualify is_newest
+        or period_end = arg_min(period_end, value) over stretch
+        or period_end = arg_max(period_end, value) over stretch
+        or (values_there = 0 and period_end = max(period_end) over stretch)
 )
-select metric_id, entity_id, grain, any_value(each), max(period_end), arg_max(value, period_end)
-from binned group by metric_id, entity_type, entity_id, grain, n, bin
-order by metric_id, entity_type in ('system', 'region') desc, n desc, entity_id, bin
+select metric_id, entity_id, grain, each, period_end, value
+from kept
+order by metric_id, entity_type in ('system', 'region') desc, n desc, entity_id, period_end
 """
 
 
 def _lines(connection: duckdb.DuckDBPyConnection) -> defaultdict[str, list[Line]]:
     points: dict[tuple[str, str, str, int], list[tuple[date, float | None]]] = defaultdict(list)
     for metric, entity, grain, each, end, value in connection.execute(
-        _LINES, [MOST_LINES, float(MOST_POINTS), float(MOST_POINTS)]
+        _LINES, [MOST_LINES, float(MOST_STRETCHES)]
     ).fetchall():
         points[metric, entity, grain, each].append((end, value))
     found: defaultdict[str, list[Line]] = defaultdict(list)
@@ -458,7 +469,8 @@ def _failures(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], ..
         _rows(
             connection,
             "select border, severity, table_name, expectation, column_name, detail, observed, unexpected_count, "
-            f"row_count from ({_LAST_RUNS}) where not success order by severity <> 'critical', border, table_name, expectation",
+            f"row_count from ({_LAST_RUNS}) where not success "
+            "order by severity <> 'critical', border, table_name, expectation",
         )
     )
 

@@ -1,0 +1,104 @@
+"""A real browser, and a release of the sample in which a source is held back."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import duckdb
+import pytest
+
+from tests.integration.conftest import built, copied, parsed_once, sample_settings  # noqa: F401  (fixtures)
+from warehouse import clock, release
+
+HELD = "fiscaldata.auctions"
+REASON = "The fetch has 3 rows & <script>window.hacked = true</script> where 300 were expected."
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def published(built, tmp_path_factory):  # noqa: F811
+    """Folder of a second release of the sample, made by the verb of the first, with auctions held back."""
+    home = tmp_path_factory.mktemp("held") / "home"
+    shutil.copytree(built.home, home, symlinks=True)
+    settings = type(built)(**{**vars(built), "home": home})
+    source, table = HELD.split(".")
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute(
+            "insert into ops.held_back values ('planted', ?, ?, '2026', now(), 'incoming', ?, '[]')",
+            [source, table, REASON],
+        )
+    return release.publish(settings, now=clock.now(settings), run_id="planted").path
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, which `make browser` installs."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("there is no chromium on this machine: `make browser` as root installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints():
+    """What pages complained of, or asked another host for."""
+    return []
+
+
+@pytest.fixture
+def tab(chromium, complaints):
+    """Open a tab that notes complaints: `tab(width=390, scheme="dark")`."""
+    contexts = []
+
+    def _tab(width=1200, height=900, scheme="light"):
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(f"{page.url}: {said.type}: {said.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+        page.on("requestfailed", lambda asked: complaints.append(f"{page.url}: {asked.url} failed"))
+        page.on(
+            "request",
+            lambda asked: (
+                asked.url.startswith(("file:", "data:", "http://127.0.0.1:"))
+                or complaints.append(f"{page.url} asks for {asked.url}")
+            ),
+        )
+        return page
+
+    yield _tab
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def served(published):
+    """Address of a loopback server of the release's folder."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(published)))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
