@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from functools import partial
@@ -14,7 +15,9 @@ from tests.integration.conftest import built, copied, parsed_once, sample_settin
 from warehouse import clock, release
 
 HELD = "fiscaldata.auctions"
-REASON = "The fetch has 3 rows & <script>window.hacked = true</script> where 300 were expected."
+TAKES_PICTURES = "DRYPOWDER_SCREENSHOTS" in os.environ
+WICKED = "" if TAKES_PICTURES else " & <script>window.hacked = true</script>"
+REASON = f"A year of auctions has 300 rows or more (observed 3{WICKED})."
 
 FLAGS = (
     "--headless",

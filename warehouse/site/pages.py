@@ -85,6 +85,7 @@ class Affected:
     name: str
     held: tuple[Held, ...]
     metrics: tuple[Node, ...]
+    """Those made of the fewest things first, which are those that want it most."""
 
 
 def rendered(facts: Facts, beside: Beside) -> dict[str, str]:
@@ -174,11 +175,16 @@ def _inputs(graph: Graph, metric: Figures) -> list[Node]:
 
 def _affected(facts: Facts) -> list[Affected]:
     """Return what is held back by table, with all metrics made of it."""
+
+    def made_of(name: str) -> list[Node]:
+        found = facts.graph.of(facts.graph.below(lineage.source_id(name)), "metric")
+        return sorted(found, key=lambda metric: len(facts.graph.above(metric.id)))
+
     return [
         Affected(
             name=name,
             held=tuple(each for each in facts.held if each.name == name),
-            metrics=tuple(facts.graph.of(facts.graph.below(lineage.source_id(name)), "metric")),
+            metrics=tuple(made_of(name)),
         )
         for name in sorted({each.name for each in facts.held})
     ]
