@@ -124,11 +124,15 @@ def tables(dbt_project: Path, schema: str, blocks: Mapping[str, str]) -> list[Pu
     return sorted(found, key=lambda each: (each.subject, each.name))
 
 
+def blocks(dbt_project: Path) -> dict[str, str]:
+    """Return the project's doc blocks by name."""
+    return doc_blocks([path.read_text() for path in sorted(dbt_project.rglob("*.md")) if "target" not in path.parts])
+
+
 def published(dbt_project: Path) -> dict[str, Published]:
     """Return every mart and metric table as it is declared, by `<schema>.<name>`."""
-    texts = [path.read_text() for path in sorted(dbt_project.rglob("*.md")) if "target" not in path.parts]
-    blocks = doc_blocks(texts)
-    return {each.name: each for schema in CURATED for each in tables(dbt_project, schema, blocks)}
+    said = blocks(dbt_project)
+    return {each.name: each for schema in CURATED for each in tables(dbt_project, schema, said)}
 
 
 def macros(dbt_project: Path, blocks: Mapping[str, str]) -> list[Published]:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from tests.integration.conftest import built, copied, parsed_once, sample_settings  # noqa: F401  (fixtures)
-from warehouse import clock, release
+from warehouse import clock, impact, release
 
 HELD = "fiscaldata.auctions"
 TAKES_PICTURES = "DRYPOWDER_SCREENSHOTS" in os.environ
@@ -43,6 +43,7 @@ def published(built, tmp_path_factory):  # noqa: F811
             "insert into ops.held_back values ('planted', ?, ?, '2026', now(), 'incoming', ?, '[]')",
             [source, table, REASON],
         )
+        impact.note_affected(connection)
     return release.publish(settings, now=clock.now(settings), run_id="planted").path
 
 

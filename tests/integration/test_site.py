@@ -111,6 +111,18 @@ def test_what_may_not_be_passed_on_has_its_contract_in_the_catalogue_and_no_figu
     assert all((each.loads, each.rows, each.newest_period_end) == (0, 0, None) for each in private)
 
 
+def test_sources_of_a_table_and_of_a_metric_follow_one_law(spoilt):
+    facts = spoilt()
+    assert facts.rests_on["metric:capex_ttm"] == {"sec.company_facts"}
+    assert facts.rests_on["table:fct_auctions"] >= {"fiscaldata.auctions", "board.h15"}
+    assert "sec.company_facts" not in facts.rests_on["table:fct_auctions"]
+    # Of all series only those count that its reader names.
+    assert "ofr.financial_stress" not in facts.rests_on["table:fct_bathtub_weekly"]
+    drawn = lineage.picture(facts.graph, "table:fct_bathtub_weekly", facts.rests_on["table:fct_bathtub_weekly"])
+    shown = {box.node.name for box in drawn.boxes if box.node.kind == "source"}
+    assert shown == facts.rests_on["table:fct_bathtub_weekly"]
+
+
 def test_only_the_last_run_of_a_suite_counts(spoilt):
     before = spoilt()
     assert before.judged
@@ -146,6 +158,7 @@ def test_without_dbts_manifest_there_are_pages_without_lineage(built, copied, sp
     (settings.home / "dbt" / "manifest.json").unlink()
     facts = spoilt(settings=settings)
     assert facts.graph == lineage.Graph()
+    assert "sec.company_facts" in facts.rests_on["metric:capex_ttm"]  # which the release itself has noted
     found = release.current(settings)
     building = tmp_path / "building"
     building.mkdir()

@@ -94,15 +94,15 @@ def test_a_model_is_owned_by_whom_dbt_names(graph):
 def test_dbts_tests_and_the_builders_records_are_in_no_graph(graph):
     assert not [each for each in graph.nodes if "unique" in each]
     assert lineage.table_id("ops.loads") not in graph.nodes
-    assert lineage.picture(graph, lineage.table_id("ops.loads")) is None
+    assert lineage.picture(graph, lineage.table_id("ops.loads"), ()) is None
 
 
 def test_what_is_made_of_nothing_has_no_picture(graph):
-    assert lineage.picture(graph, "source:toy.rates") is None
+    assert lineage.picture(graph, "source:toy.rates", ()) is None
 
 
 def test_a_picture_goes_from_left_to_right_and_no_box_lies_on_another(graph):
-    drawn = lineage.picture(graph, "metric:quarter")
+    drawn = lineage.picture(graph, "metric:quarter", ["toy.rates"])
     at = {box.node.id: box for box in drawn.boxes}
     assert len(at) == 7
     assert drawn.left_out == ""
@@ -134,22 +134,33 @@ def wide(sources, steps):
 
 
 def test_many_steps_are_left_out_and_said():
-    drawn = lineage.picture(wide(10, 2), "table:t")
+    whole = wide(10, 2)
+    drawn = lineage.picture(whole, "table:t", names(whole, whole.nodes, "source"))
     assert {box.node.kind for box in drawn.boxes} == {"source", "table"}
     assert len(drawn.boxes) == len(drawn.curves) + 1 == 11
     assert "20 steps" in drawn.left_out
 
 
 def test_very_many_sources_are_drawn_by_publisher():
-    drawn = lineage.picture(wide(60, 1), "table:t")
+    whole = wide(60, 1)
+    drawn = lineage.picture(whole, "table:t", names(whole, whole.nodes, "source"))
     assert sorted(box.node.name for box in drawn.boxes) == ["marts.t", "p0", "p1", "p2"]
     assert "publishers" in drawn.left_out
 
 
 def test_a_ring_ends():
-    ring = lineage.graph(MANIFEST, (measured("egg", "hen"), measured("hen", "egg")), (), ())
+    ring = lineage.graph(
+        MANIFEST, (measured("egg", "hen", "table:fct_rates"), measured("hen", "egg")), (), ["toy.rates"]
+    )
     assert "metric:egg" in ring.above("metric:hen")
-    assert lineage.picture(ring, "metric:hen") is not None
+    assert lineage.picture(ring, "metric:hen", ["toy.rates"]) is not None
+
+
+def test_a_source_that_does_not_count_is_not_drawn_nor_what_is_of_it_alone():
+    whole = wide(3, 1)
+    drawn = lineage.picture(whole, "table:t", ["p0.t0", "p2.t2"])
+    assert sorted(box.node.name for box in drawn.boxes) == ["marts.t", "p0.t0", "p2.t2", "table:s0_0", "table:s2_0"]
+    assert lineage.picture(whole, "table:t", []) is None
 
 
 # ------------------------------------------------------------------------------------------------------- plots
@@ -218,6 +229,7 @@ def facts(graph):
         rows=2,
         landed=(reading.Landed(source=source, table=table, state="fresh", reason="It is here.", origin="recorded"),),
         held=(),
+        wanting=(),
         tables=(shown,),
         metrics=(
             reading.Figures(measured=METRICS[0], rows=3, values=2, entities=1, age_days=8, lines=(line,)),
@@ -230,6 +242,7 @@ def facts(graph):
         by_day=((DAYS[0], 1, 5, 5),),
         notes=(),
         graph=graph,
+        rests_on={node: frozenset({"toy.rates"}) for node in ("table:fct_rates", "metric:half", "metric:quarter")},
     )
 
 
@@ -273,10 +286,28 @@ def test_what_is_held_back_names_the_metrics_that_want_it_and_those_alone(facts)
     text = pages.rendered(facts, BESIDE)["quality/index.html"]
     assert "Nothing is held back" in text
     held = reading.Held(name="toy.rates", partition="2026", border="incoming", reason=WICKED, held_at=NOW)
-    text = pages.rendered(replace(facts, held=(held,)), BESIDE)["quality/index.html"]
+    wanting = tuple(
+        reading.Wanting(name="toy.rates", partition="2026", metric=name, last_good_at=at, newest_period_end=DAYS[0])
+        for name, at in (("quarter", NOW), ("half", NOW))
+    )
+    text = pages.rendered(replace(facts, held=(held,), wanting=wanting), BESIDE)["quality/index.html"]
     assert "with 1 partition of 1 table held back" in text
-    for name, is_there in (("half", True), ("quarter", True), ("other", False)):
-        assert (f"metrics/{name}.html" in text) == is_there, name
+    assert "those fetched 2026-07-25 12:00 UTC" in text
+    assert 0 < text.index("metrics/half.html") < text.index("metrics/quarter.html")  # nearest first
+    assert "(2026-01-01)" in text
+    assert "metrics/other.html" not in text
+    nothing = (replace(wanting[0], last_good_at=None),)
+    text = pages.rendered(replace(facts, held=(held,), wanting=nothing), BESIDE)["quality/index.html"]
+    assert "nothing of it has passed yet" in text
+
+
+def test_a_source_leads_to_what_rests_on_it_and_a_table_to_its_licence(facts):
+    texts = pages.rendered(facts, BESIDE)
+    source = texts["catalogue/sources/toy.rates.html"]
+    assert "tables/marts.fct_rates.html" in source
+    assert "metrics/quarter.html" in source
+    assert "metrics/other.html" not in source
+    assert facts.landed[0].table.licence.name in texts["catalogue/tables/marts.fct_rates.html"]
 
 
 def test_everything_can_be_found(facts):

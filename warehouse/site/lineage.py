@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,7 +50,13 @@ class Graph:
 
     def above(self, start: str) -> frozenset[str]:
         """Return the ids of all that a node is made of."""
-        return _reached(start, self.parents)
+        if start not in self._above:
+            self._above[start] = _reached(start, self.parents)
+        return self._above[start]
+
+    @cached_property
+    def _above(self) -> dict[str, frozenset[str]]:
+        return {}
 
     def below(self, start: str) -> frozenset[str]:
         """Return the ids of all that is made of a node."""
@@ -153,14 +160,17 @@ def _input(declared: str) -> str:
     return {"table": table_id(name), "series": f"series:{name}"}.get(kind, metric_id(name))
 
 
-def picture(whole: Graph, target: str) -> Picture | None:
+def picture(whole: Graph, target: str, rests_on: Collection[str]) -> Picture | None:
     """Draw what a node is made of: every step where they are few, else what has a page, else publishers too.
 
-    None where it is made of nothing that is known.
+    `rests_on` are the landed tables that count, as `<source>.<table>`; dbt knows only that a model reads
+    fct_observations, which has every series. None where it is made of nothing that is known.
     """
-    if not whole.parents.get(target):
+    roots = {source_id(name) for name in rests_on} | {i for i, n in whole.nodes.items() if n.kind == "seed"}
+    counted = {i for i in whole.above(target) if i in roots or roots & whole.above(i)}
+    if not counted:
         return None
-    shown = _part(whole, {target, *whole.above(target)})
+    shown = _part(whole, {target, *counted})
     steps = sum(n.kind == "step" for n in shown.nodes.values())
     every = _drawn(shown, "")
     if len(shown.nodes) <= MOST_STEPS and (every.width <= WIDEST or not steps):

@@ -13,7 +13,7 @@ from warehouse.contract import BOOKKEEPING, PARSER_SAW
 from warehouse.site import drawing, lineage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from jinja2 import Environment
 
@@ -80,17 +80,18 @@ class Upstream:
 
 @dataclass(frozen=True, kw_only=True)
 class Affected:
-    """What is held back of a landed table, and the metrics that are made of it."""
+    """What is held back of a landed table, and the metrics that rest on it."""
 
     name: str
     held: tuple[Held, ...]
-    metrics: tuple[Node, ...]
-    """Those made of the fewest things first, which are those that want it most."""
+    meanwhile: tuple[tuple[str, datetime | None], ...]
+    """Partition, and when what is used in its place was fetched."""
+    metrics: tuple[tuple[Node, date | None], ...]
+    """Metric, and the newest period that it has a value of; those made of the fewest things first."""
 
 
 def rendered(facts: Facts, beside: Beside) -> dict[str, str]:
     """Return the text of every page by its path in the release."""
-    landed = {each.name: each for each in facts.landed}
     shared = {"facts": facts, "beside": beside, "affected": _affected(facts), "titles": _titles(facts)}
 
     def page(template: str, depth: int, **given: object) -> str:
@@ -108,8 +109,8 @@ def rendered(facts: Facts, beside: Beside) -> dict[str, str]:
             "table.html",
             2,
             table=each,
-            around=_around(facts.graph, node, landed),
-            picture=lineage.picture(facts.graph, node) if each.rows is not None else None,
+            around=_around(facts, node),
+            picture=lineage.picture(facts.graph, node, facts.rests_on.get(node, ())),
         )
     for metric in facts.metrics:
         node = lineage.metric_id(metric.measured.name)
@@ -117,9 +118,9 @@ def rendered(facts: Facts, beside: Beside) -> dict[str, str]:
             "metric.html",
             2,
             metric=metric,
-            around=_around(facts.graph, node, landed),
+            around=_around(facts, node),
             inputs=_inputs(facts.graph, metric),
-            picture=lineage.picture(facts.graph, node),
+            picture=lineage.picture(facts.graph, node, facts.rests_on.get(node, ())),
             plots=[(line, drawing.plot(line.points, *(_SPARK if i else _PLOT))) for i, line in enumerate(metric.lines)],
         )
     for source in facts.landed:
@@ -127,7 +128,7 @@ def rendered(facts: Facts, beside: Beside) -> dict[str, str]:
             "source.html",
             2,
             landed=source,
-            around=_around(facts.graph, lineage.source_id(source.name), landed),
+            around=_made_of(facts, source.name),
             bookkeeping=BOOKKEEPING,
             parser_saw=PARSER_SAW[source.table.proven],
             held=[each for each in facts.held if each.name == source.name],
@@ -154,14 +155,27 @@ def _environment() -> Environment:
 # ------------------------------------------------------------------------------------------------------- who reads what
 
 
-def _around(graph: Graph, node: str, landed: Mapping[str, Landed]) -> Upstream:
+def _around(facts: Facts, node: str) -> Upstream:
+    """Return what stands around a table or a metric."""
+    graph, rests_on = facts.graph, facts.rests_on.get(node, frozenset())
     below = graph.below(node)
     direct = {child for child, its in graph.parents.items() if node in its}
     return Upstream(
-        sources=tuple(landed[n.name] for n in graph.of(graph.above(node), "source") if n.name in landed),
+        sources=tuple(each for each in facts.landed if each.name in rests_on),
         tables=tuple(graph.of(below, "table")),
         metrics=tuple(graph.of(direct & below, "metric")),
         more_metrics=tuple(graph.of(below - direct, "metric")),
+    )
+
+
+def _made_of(facts: Facts, source: str) -> Upstream:
+    """Return what rests on a landed table."""
+    found = [node for node, names in facts.rests_on.items() if source in names]
+    return Upstream(
+        sources=(),
+        tables=tuple(facts.graph.of(found, "table")),
+        metrics=tuple(facts.graph.of(found, "metric")),
+        more_metrics=(),
     )
 
 
@@ -174,20 +188,20 @@ def _inputs(graph: Graph, metric: Figures) -> list[Node]:
 
 
 def _affected(facts: Facts) -> list[Affected]:
-    """Return what is held back by table, with all metrics made of it."""
+    """Return what is held back by table, with all metrics that rest on it."""
+    return [_affected_by(facts, name) for name in sorted({each.name for each in facts.held})]
 
-    def made_of(name: str) -> list[Node]:
-        found = facts.graph.of(facts.graph.below(lineage.source_id(name)), "metric")
-        return sorted(found, key=lambda metric: len(facts.graph.above(metric.id)))
 
-    return [
-        Affected(
-            name=name,
-            held=tuple(each for each in facts.held if each.name == name),
-            metrics=tuple(made_of(name)),
-        )
-        for name in sorted({each.name for each in facts.held})
-    ]
+def _affected_by(facts: Facts, name: str) -> Affected:
+    wanting = [each for each in facts.wanting if each.name == name]
+    newest = {lineage.metric_id(each.metric): each.newest_period_end for each in wanting}
+    metrics = sorted(facts.graph.of(newest, "metric"), key=lambda metric: len(facts.graph.above(metric.id)))
+    return Affected(
+        name=name,
+        held=tuple(each for each in facts.held if each.name == name),
+        meanwhile=tuple(sorted({(each.partition, each.last_good_at) for each in wanting}, key=str)),
+        metrics=tuple((metric, newest[metric.id]) for metric in metrics),
+    )
 
 
 def _publishers(facts: Facts) -> list[tuple[str, list[Landed]]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from warehouse import calendar, declarations, sources
+from warehouse import calendar, declarations, impact, sources
 from warehouse.declarations import Field, Published
 from warehouse.site import lineage
 
@@ -72,6 +72,19 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wanting:
+    """A metric that rests on something held back, and the newest that it has all the same."""
+
+    name: str
+    """The landed table, `<source>.<table>`."""
+    partition: str
+    metric: str
+    last_good_at: datetime | None
+    """When what is used in its place was fetched; None where there is none."""
+    newest_period_end: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shown:
     """A table of the release, or a macro that is read like one."""
 
@@ -80,6 +93,8 @@ class Shown:
     """None of a macro."""
     owner: str
     newest_known_at: datetime | None
+    files: tuple[str, ...] = ()
+    """Its Parquet files, by their path in the release."""
     header: tuple[str, ...] = ()
     sample: tuple[tuple[Any, ...], ...] = ()
 
@@ -150,6 +165,7 @@ class Facts:
     rows: int
     landed: tuple[Landed, ...]
     held: tuple[Held, ...]
+    wanting: tuple[Wanting, ...]
     tables: tuple[Shown, ...]
     metrics: tuple[Figures, ...]
     claims: Mapping[str, str]
@@ -161,6 +177,8 @@ class Facts:
     """Day, fetches loaded, their rows, and new versions among them; oldest first."""
     notes: tuple[str, ...]
     graph: lineage.Graph
+    rests_on: Mapping[str, frozenset[str]]
+    """Landed tables behind each table and metric of the graph, by its id."""
 
 
 def read(
@@ -170,21 +188,23 @@ def read(
     import duckdb
 
     dbt = settings.dbt_project
-    blocks = declarations.doc_blocks([p.read_text() for p in sorted(dbt.rglob("*.md")) if "target" not in p.parts])
+    blocks = declarations.blocks(dbt)
     measured = declarations.metrics(dbt)
     with duckdb.connect(str(database), read_only=True, config=settings.duckdb_config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         held = _held(connection)
         landed = _landed(connection, now, {each.name for each in held})
-        graph = _graph(settings, measured, landed)
-        declared = [*declarations.tables(dbt, "marts", blocks), *declarations.tables(dbt, "metrics", blocks)]
+        manifest = _manifest(settings)
+        graph = _graph(settings, manifest, measured, landed)
+        shown = _tables(connection, database.parent, tables, declarations.published(dbt), graph)
         return Facts(
             release_id=release_id,
             now=now,
             rows=sum(each["rows"] for each in tables.values()),
             landed=landed,
             held=held,
-            tables=(*_tables(connection, tables, declared, graph), *_macros(declarations.macros(dbt, blocks), graph)),
+            wanting=_wanting(connection),
+            tables=(*shown, *_macros(declarations.macros(dbt, blocks), graph)),
             metrics=_metrics(connection, measured, now),
             claims={c["claim_id"]: c["statement"] for c in declarations.seed(dbt, "claims")},
             parameter_sets=dict(
@@ -200,6 +220,7 @@ def read(
             ),
             notes=_notes(connection),
             graph=graph,
+            rests_on=_rests_on(connection, settings, manifest, measured, graph),
         )
 
 
@@ -209,13 +230,48 @@ def _rows(connection: duckdb.DuckDBPyConnection, sql: str, given: object = None)
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _graph(settings: Settings, measured: Sequence[Measured], landed: Sequence[Landed]) -> lineage.Graph:
-    """Return who reads what; nothing where dbt left no manifest in this home."""
+def _manifest(settings: Settings) -> dict[str, Any] | None:
+    """Return what dbt wrote of the project when it last built it in full; None where it left nothing in this home."""
     path = settings.home / "dbt" / "manifest.json"
-    if not path.is_file():
+    return json.loads(path.read_bytes()) if path.is_file() else None
+
+
+def _graph(
+    settings: Settings, manifest: Mapping[str, Any] | None, measured: Sequence[Measured], landed: Sequence[Landed]
+) -> lineage.Graph:
+    if manifest is None:
         return lineage.Graph()
-    series = declarations.seed(settings.dbt_project, "series")
-    return lineage.graph(json.loads(path.read_bytes()), measured, series, [each.name for each in landed])
+    return lineage.graph(
+        manifest, measured, declarations.seed(settings.dbt_project, "series"), [each.name for each in landed]
+    )
+
+
+def _rests_on(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    manifest: Mapping[str, Any] | None,
+    measured: Sequence[Measured],
+    graph: lineage.Graph,
+) -> dict[str, frozenset[str]]:
+    """Return the landed tables behind metrics as the release has noted them, and behind tables by the same law."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for metric, source, table in connection.execute("from ops.metric_sources").fetchall():
+        found[lineage.metric_id(metric)].add(f"{source}.{table}")
+    if manifest is not None:
+        series = {row["series_id"]: row["source_table"] for row in declarations.seed(settings.dbt_project, "series")}
+        behind = impact.Lineage(manifest, series, {each.name: each.meta.get("inputs", ()) for each in measured})
+        for each in graph.of(graph.nodes, "table"):
+            found[each.id].update(behind.of_model(each.name.partition(".")[2]))
+    return {node: frozenset(names) for node, names in found.items()}
+
+
+def _wanting(connection: duckdb.DuckDBPyConnection) -> tuple[Wanting, ...]:
+    rows = _rows(
+        connection,
+        "select source || '.' || table_name as name, partition_key as partition, metric_id as metric, last_good_at, "
+        "newest_period_end from ops.affected_metrics order by all",
+    )
+    return tuple(Wanting(**row) for row in rows)
 
 
 def _held(connection: duckdb.DuckDBPyConnection) -> tuple[Held, ...]:
@@ -259,12 +315,12 @@ def _standing(source: Source, table: Table, now: datetime, facts: Mapping[str, A
 
 def _tables(
     connection: duckdb.DuckDBPyConnection,
+    folder: Path,
     tables: Mapping[str, Mapping[str, Any]],
-    declared: Sequence[Published],
+    declared: Mapping[str, Published],
     graph: lineage.Graph,
 ) -> list[Shown]:
     """Return the release's tables: columns and words as its file has them, key and units as they were declared."""
-    by_name = {each.name: each for each in declared}
     said = dict(connection.execute("select schema_name || '.' || table_name, comment from duckdb_tables()").fetchall())
     columns: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for name, *column in connection.execute(
@@ -274,8 +330,10 @@ def _tables(
         columns[name].append((column[0], column[1], column[2]))
     known = _newest_known_at(connection, [name for name, its in columns.items() if "known_at" in {c[0] for c in its}])
     return [
-        _table(
-            connection, name, said.get(name) or "", columns[name], by_name.get(name), tables[name]["rows"], known, graph
+        replace(
+            _table(connection, name, said.get(name) or "", columns[name], declared.get(name), known, graph),
+            rows=tables[name]["rows"],
+            files=tuple(str(p.relative_to(folder)) for p in sorted(folder.glob(f"parquet/{name.replace('.', '/')}/*"))),
         )
         for name in sorted(tables)
     ]
@@ -292,7 +350,6 @@ def _table(
     said: str,
     columns: Sequence[tuple[str, str, str]],
     declared: Published | None,
-    rows: int,
     known: Mapping[str, datetime],
     graph: lineage.Graph,
 ) -> Shown:
@@ -313,7 +370,7 @@ def _table(
                 for c, kind, meaning in columns
             ),
         ),
-        rows=rows,
+        rows=None,
         owner=(node.owner if node else "") or (_OF_BUILDER if name.startswith("ops.") else ""),
         newest_known_at=known.get(name),
         header=tuple(column[0] for column in found.description or ()),
