@@ -55,16 +55,20 @@ class Graph:
         return self._above[start]
 
     @cached_property
+    def _children(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for child, its in self.parents.items():
+            for each in its:
+                found[each].add(child)
+        return found
+
+    @cached_property
     def _above(self) -> dict[str, frozenset[str]]:
         return {}
 
     def below(self, start: str) -> frozenset[str]:
         """Return the ids of all that is made of a node."""
-        children: dict[str, set[str]] = defaultdict(set)
-        for child, its in self.parents.items():
-            for each in its:
-                children[each].add(child)
-        return _reached(start, children)
+        return _reached(start, self._children)
 
     def of(self, ids: Iterable[str], kind: Kind) -> list[Node]:
         """Return the nodes of a kind among these, by name."""
@@ -172,8 +176,7 @@ def picture(whole: Graph, target: str, rests_on: Collection[str]) -> Picture | N
         return None
     shown = _part(whole, {target, *counted})
     steps = sum(n.kind == "step" for n in shown.nodes.values())
-    every = _drawn(shown, "")
-    if len(shown.nodes) <= MOST_STEPS and (every.width <= WIDEST or not steps):
+    if len(shown.nodes) <= MOST_STEPS and ((every := _drawn(shown, "")).width <= WIDEST or not steps):
         return every
     said = [_LONGER]
     if steps:
