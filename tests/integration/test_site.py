@@ -109,6 +109,9 @@ def test_what_may_not_be_passed_on_has_its_contract_in_the_catalogue_and_no_figu
     assert {each.name for each in private} == {f"{s.code}.{t.name}" for s, t in sources.tables() if t.is_internal}
     assert private
     assert all((each.loads, each.rows, each.newest_period_end) == (0, 0, None) for each in private)
+    unheard_of = [each for each in spoilt("delete from ops.freshness").landed if each.state != "private"]
+    assert len(unheard_of) == len(sources.tables()) - len(private)
+    assert {each.state for each in unheard_of} == {"never landed"}
 
 
 def test_sources_of_a_table_and_of_a_metric_follow_one_law(spoilt):

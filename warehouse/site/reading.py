@@ -300,10 +300,11 @@ def _landed(connection: duckdb.DuckDBPyConnection, now: datetime, held: set[str]
 
 
 def _standing(source: Source, table: Table, now: datetime, facts: Mapping[str, Any] | None, held: set[str]) -> Landed:
-    if table.is_internal or facts is None:
+    if table.is_internal:
         return Landed(source=source, table=table, state="private", reason="Its licence keeps it out of releases.")
+    facts = facts or {}
     state, reason = calendar.state_of(
-        table.cadence, facts["newest_period_end"], now, facts["last_changed_at"] is not None
+        table.cadence, facts.get("newest_period_end"), now, facts.get("last_changed_at") is not None
     )
     if f"{source.code}.{table.name}" in held:
         return Landed(source=source, table=table, state="held back", reason=reason, **facts)
