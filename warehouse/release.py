@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from warehouse import declarations, packing, site, sources
+from warehouse import declarations, packing, sources
 from warehouse.archive import write_atomically
 from warehouse.errors import NoRelease
 
@@ -243,7 +243,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     The caller holds the builder's lock and has had the tables checked. A process killed at any point leaves either
     the old release current or the new one, never half of one.
     """
-    from warehouse import changes
+    from warehouse import changes, site
     from warehouse.manifest import write_schema
 
     settings.releases.mkdir(parents=True, exist_ok=True)

@@ -205,11 +205,9 @@ def read(
             held=held,
             wanting=_wanting(connection),
             tables=(*shown, *_macros(declarations.macros(dbt, blocks), graph)),
-            metrics=_metrics(connection, measured, now),
-            claims={c["claim_id"]: c["statement"] for c in declarations.seed(dbt, "claims")},
-            parameter_sets=dict(
-                connection.execute("select parameter_set, description from metrics.parameter_sets").fetchall()
-            ),
+            metrics=_metrics(connection, measured, now) if measured else (),
+            claims={c["claim_id"]: c["statement"] for c in declarations.seed(dbt, "claims")} if measured else {},
+            parameter_sets=_parameter_sets(connection) if measured else {},
             judged=_judged(connection),
             failures=_failures(connection),
             by_day=tuple(
@@ -403,6 +401,10 @@ def _metrics(connection: duckdb.DuckDBPyConnection, measured: Sequence[Measured]
         )
         for each in measured
     )
+
+
+def _parameter_sets(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    return dict(connection.execute("select parameter_set, description from metrics.parameter_sets").fetchall())
 
 
 def _by_metric(
