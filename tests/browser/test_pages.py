@@ -171,7 +171,7 @@ def test_the_first_key_reaches_the_content(published, tab):
 )
 def test_pictures_of_the_pages_for_the_documents(published, tab, name, address):
     for kind, width, height, scheme in (("desktop", 1200, 900, "light"), ("phone", PHONE, 844, "dark")):
-        page = tab(width, 1500 if (name, kind) == ("quality", "desktop") else height, scheme)
+        page = tab(width, 1300 if (name, kind) == ("quality", "desktop") else height, scheme)
         page.goto(f"{published.as_uri()}/{address}")
         target = PROJECT_ROOT / "docs" / "images" / f"{name}-{kind}.png"
         page.screenshot(path=target)
