@@ -25,7 +25,7 @@ MANIFEST = {
     "nodes": {
         "model.stg": node("model", "stg_toy__rates"),
         "model.int": node("model", "int_rates", "intermediate"),
-        "model.fct": node("model", "fct_rates", "marts", config={"meta": {"owner": "desk"}}),
+        "model.fct": node("model", "fct_rates", "marts"),
         "seed.days": node("seed", "days"),
         "test.one": node("test", "unique_rates", "dbt_test__audit"),
     },
@@ -85,10 +85,6 @@ def test_a_metric_leads_to_the_publishers_by_way_of_metrics_tables_and_series(gr
     assert names(graph, graph.below("source:toy.rates"), "metric") == ["half", "quarter"]
     assert names(graph, graph.below("source:toy.rates"), "table") == ["marts.fct_rates"]
     assert graph.below("source:toy.unread") == frozenset()
-
-
-def test_a_model_is_owned_by_whom_dbt_names(graph):
-    assert graph.nodes["table:fct_rates"].owner == "desk"
 
 
 def test_dbts_tests_and_the_builders_records_are_in_no_graph(graph):
@@ -214,10 +210,10 @@ def facts(graph):
             description=WICKED,
             key=("day",),
             has_versions=True,
+            owner="desk",
             columns=(Field(name="day", type="date", unit="", description=WICKED),),
         ),
         rows=2,
-        owner="desk",
         newest_known_at=NOW,
         header=("day", "rate"),
         sample=((DAYS[0], None), (DAYS[1], WICKED)),
@@ -307,6 +303,7 @@ def test_a_source_leads_to_what_rests_on_it_and_a_table_to_its_licence(facts):
     assert "tables/marts.fct_rates.html" in source
     assert "metrics/quarter.html" in source
     assert "metrics/other.html" not in source
+    assert "<dd>desk</dd>" in texts["catalogue/tables/marts.fct_rates.html"]
     assert facts.landed[0].table.licence.name in texts["catalogue/tables/marts.fct_rates.html"]
 
 

@@ -38,7 +38,6 @@ class Node:
     kind: Kind
     name: str
     """What a reader calls it: `marts.fct_auctions`, `fiscaldata.auctions`, `capex_ttm`."""
-    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def graph(
         node = Node(id=f"series:{row['series_id']}", kind="series", name=row["series_id"])
         nodes[node.id], parents[node.id] = node, frozenset({source_id(row["source_table"])})
     for metric in metrics:
-        node = Node(id=metric_id(metric.name), kind="metric", name=metric.name, owner=metric.meta["owner"])
+        node = Node(id=metric_id(metric.name), kind="metric", name=metric.name)
         nodes[node.id] = node
         parents[node.id] = frozenset(map(_input, metric.meta.get("inputs", ())))
     known = {child: frozenset(p for p in its if p in nodes) for child, its in parents.items()}
@@ -149,14 +148,13 @@ def graph(
 def _ours(node: Mapping[str, Any]) -> Node | None:
     """Return what dbt has as a source, seed or model; None for its tests and operations."""
     name, schema, kind = node["name"], node["schema"], node["resource_type"]
-    owner = str(node["config"].get("meta", {}).get("owner", ""))
     if kind == "source":
         return Node(id=source_id(f"{node['source_name']}.{name}"), kind="source", name=f"{node['source_name']}.{name}")
     if kind == "seed":
-        return Node(id=table_id(name), kind="seed", name=name, owner=owner)
+        return Node(id=table_id(name), kind="seed", name=name)
     if kind == "model" and schema in PUBLISHED:
-        return Node(id=table_id(name), kind="table", name=f"{schema}.{name}", owner=owner)
-    return Node(id=table_id(name), kind="step", name=name, owner=owner) if kind == "model" else None
+        return Node(id=table_id(name), kind="table", name=f"{schema}.{name}")
+    return Node(id=table_id(name), kind="step", name=name) if kind == "model" else None
 
 
 def _input(declared: str) -> str:

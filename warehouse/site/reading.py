@@ -91,7 +91,6 @@ class Shown:
     published: Published
     rows: int | None
     """None of a macro."""
-    owner: str
     newest_known_at: datetime | None
     files: tuple[str, ...] = ()
     """Its Parquet files, by their path in the release."""
@@ -102,6 +101,11 @@ class Shown:
     def name(self) -> str:
         """Schema and name, without a macro's parameters."""
         return self.published.name.partition("(")[0]
+
+    @property
+    def owner(self) -> str:
+        """Who answers for it, as it is declared."""
+        return self.published.owner or (_OF_BUILDER if self.schema == "ops" else "")
 
     @property
     def schema(self) -> str:
@@ -196,7 +200,7 @@ def read(
         landed = _landed(connection, now, {each.name for each in held})
         manifest = _manifest(settings)
         graph = _graph(settings, manifest, measured, landed)
-        shown = _tables(connection, database.parent, tables, declarations.published(dbt), graph)
+        shown = _tables(connection, database.parent, tables, declarations.published(dbt))
         return Facts(
             release_id=release_id,
             now=now,
@@ -204,7 +208,7 @@ def read(
             landed=landed,
             held=held,
             wanting=_wanting(connection),
-            tables=(*shown, *_macros(declarations.macros(dbt, blocks), graph)),
+            tables=(*shown, *_macros(declarations.macros(dbt, blocks))),
             metrics=_metrics(connection, measured, now) if measured else (),
             claims={c["claim_id"]: c["statement"] for c in declarations.seed(dbt, "claims")} if measured else {},
             parameter_sets=_parameter_sets(connection) if measured else {},
@@ -317,7 +321,6 @@ def _tables(
     folder: Path,
     tables: Mapping[str, Mapping[str, Any]],
     declared: Mapping[str, Published],
-    graph: lineage.Graph,
 ) -> list[Shown]:
     """Return the release's tables: columns and words as its file has them, key and units as they were declared."""
     said = dict(connection.execute("select schema_name || '.' || table_name, comment from duckdb_tables()").fetchall())
@@ -330,7 +333,7 @@ def _tables(
     known = _newest_known_at(connection, [name for name, its in columns.items() if "known_at" in {c[0] for c in its}])
     return [
         replace(
-            _table(connection, name, said.get(name) or "", columns[name], declared.get(name), known, graph),
+            _table(connection, name, said.get(name) or "", columns[name], declared.get(name), known),
             rows=tables[name]["rows"],
             files=tuple(str(p.relative_to(folder)) for p in sorted(folder.glob(f"parquet/{name.replace('.', '/')}/*"))),
         )
@@ -350,36 +353,29 @@ def _table(
     columns: Sequence[tuple[str, str, str]],
     declared: Published | None,
     known: Mapping[str, datetime],
-    graph: lineage.Graph,
 ) -> Shown:
     units = {c.name: c.unit for c in declared.columns} if declared else {}
     # What was known last is what a reader looks for first.
     order = " order by known_at desc nulls last" if name in known else ""
     found = connection.execute(f"select * from {name}{order} limit {MOST_SAMPLES}")
-    node = graph.nodes.get(lineage.table_id(name))
     return Shown(
-        published=Published(
-            name=name,
-            subject=declared.subject if declared else name.partition(".")[0],
+        published=replace(
+            declared or Published(name=name, subject="", description="", key=(), has_versions=False, columns=()),
             description=said,
-            key=declared.key if declared else (),
-            has_versions=declared.has_versions if declared else False,
             columns=tuple(
                 Field(name=c, type=kind, unit=units.get(c, ""), description=_UNIT.sub("", meaning))
                 for c, kind, meaning in columns
             ),
         ),
         rows=None,
-        owner=(node.owner if node else "") or (_OF_BUILDER if name.startswith("ops.") else ""),
         newest_known_at=known.get(name),
         header=tuple(column[0] for column in found.description or ()),
         sample=tuple(found.fetchall()),
     )
 
 
-def _macros(declared: Sequence[Published], graph: lineage.Graph) -> list[Shown]:
-    owner = next((n.owner for n in graph.nodes.values() if n.name == "metrics.metric_observations"), "")
-    return [Shown(published=each, rows=None, owner=owner, newest_known_at=None) for each in declared]
+def _macros(declared: Sequence[Published]) -> list[Shown]:
+    return [Shown(published=each, rows=None, newest_known_at=None) for each in declared]
 
 
 # ------------------------------------------------------------------------------------------------------- metrics
