@@ -1,7 +1,7 @@
 """What we expect of data at the two borders we do not control: what came in, and what goes out.
 
 One module a source holds its plausibility by hand; everything else about an incoming table follows from its contract,
-in `suite()`: its shape here, what it does to its past in history.py, how its series go on in trends.py. Adding a source
+in `suite()`: its shape here, what it does to its past in history.py, how its series go on in trends.py, other publishers in cross.py. Adding a source
 adds no line here. Importing this package costs seconds.
 """
 # ruff: noqa: TID253 - it is imported once a run, inside one task
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import great_expectations.expectations as gxe
 
 from expectations.checks import no_rows
+from expectations.cross import agreements
 from expectations.history import against_its_past
 from expectations.trends import going_on
 from warehouse.errors import ConfigurationError
@@ -49,6 +50,7 @@ def suite(table: Table, source: Source, *checks: Expectation, may_be_empty: str 
             _periods_in_order(table),
             *against_its_past(table, f"raw.{name}"),
             *going_on(table, f"raw.{name}"),
+            *agreements(source.code, table.name),
             *checks,
         ),
         may_be_empty=may_be_empty,

@@ -22,6 +22,8 @@ STRETCH_SHARE = 0.50
 LOST_SHARE = 0.05
 UNIT_TOLERANCE = 0.004
 """In powers of ten: a revision of one percent either way, beside a factor of ten or more, is still the factor."""
+RESCALED = 0.005
+MANY_ROWS = 20
 FEWEST_ROWS = 5
 """Below so many rows no share says anything: an auction of early January is a fifth of its year."""
 
@@ -46,7 +48,7 @@ def against_its_past(table: Table, raw: str) -> tuple[Expectation, ...]:
         *((_not_shrunken(table, raw), _not_truncated(table, raw)) if table.is_snapshot else ()),
         _values_not_lost(table, raw),
         _not_restated(table, raw),
-        *((_keeps_its_unit(table, raw),) if measured(table) else ()),
+        *((_keeps_its_unit(table, raw), _not_rescaled(table, raw)) if measured(table) else ()),
     )
 
 
@@ -141,11 +143,12 @@ def _loses(table: Table) -> str:
 
 def _moves(table: Table) -> str:
     pairs = [
-        f"{{{{'column_name': '{c.name}', 'old_value': known.{c.name}::double, 'new_value': arrived.{c.name}::double}}}}"
+        f"struct_pack(column_name := '{c.name}', old_value := known.{c.name}::double, "
+        f"new_value := arrived.{c.name}::double)"
         for c in measured(table)
     ]
     if not pairs:
-        return "[{{'column_name': null::varchar, 'old_value': null::double, 'new_value': null::double}}]"
+        return "[struct_pack(column_name := null::varchar, old_value := null::double, new_value := null::double)]"
     return f"[{', '.join(pairs)}]"
 
 
@@ -250,4 +253,23 @@ def _keeps_its_unit(table: Table, raw: str) -> Expectation:
         severity="critical",
         because="2026-11-29: no revision is a round power of ten, five times over; thousands for millions, percent "
         "for a fraction and a sign are.",
+    )
+
+
+def _not_rescaled(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "history_not_rescaled",
+        f"No fetch moves {MANY_ROWS} figures of a series and more by one and the same factor, {RESCALED:.1%} or more.",
+        f"""{_known(table, raw)}
+        select
+            _partition, _fetch_id, column_name, series_name, count(*) as changed_count, median(factor) as factor
+        from factors
+        group by all
+        having count(*) >= {MANY_ROWS}
+            and abs(median(factor) - 1) >= {RESCALED}
+            and quantile_cont(factor, 0.9) - quantile_cont(factor, 0.1) < 0.002 * abs(median(factor))
+        """,
+        severity="critical",
+        because="2026-11-29: estimates are revised each by itself; one factor for all is another currency, another "
+        "base, a split or a unit, and a base that did change is for a person to see.",
     )

@@ -185,7 +185,7 @@ def _newest_kept(table: Table, raw: str) -> Expectation:
 
 
 def _units(table: Table, relation: str, more: str) -> str:
-    pairs = ", ".join(f"{{{{'column_name': '{c.name}', 'value': {c.name}::double}}}}" for c in measured(table))
+    pairs = ", ".join(f"struct_pack(column_name := '{c.name}', value := {c.name}::double)" for c in measured(table))
     return f"""
         select {more}series_name, number, one.column_name, avg(one.value) as value
         from (
@@ -208,7 +208,8 @@ def _beside(table: Table, raw: str) -> str:
         ),
         live as (
             select past.* from {raw} as past inner join reach
-                on {series_name(table, "past")} = reach_series and {period_number(table)} between reach_from and reach_to
+                on {series_name(table, "past")} = reach_series
+                and {period_number(table)} between reach_from and reach_to
             qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
         ),
         past as ({_units(table, "live where not _is_deleted", "")}),
@@ -345,7 +346,7 @@ def _not_shifted(table: Table, raw: str) -> Expectation:
 def _not_copied(table: Table, raw: str) -> Expectation:
     return no_rows(
         "series_not_copied",
-        "No two series say the same that said different things before.",
+        "No series says now what another one said before.",
         f"""{_beside(table, raw)},
         prints as (
             select
@@ -354,8 +355,12 @@ def _not_copied(table: Table, raw: str) -> Expectation:
             from both_known group by all
             having count(*) >= {PAST} and count(distinct value) >= {PAST} / 2
         )
-        select _fetch_id, list(series_name || ' ' || column_name) as figures, any_value(both_count) as period_count
-        from prints group by _fetch_id, print having count(distinct past_print) > 1
+        select
+            new._fetch_id, new.series_name, new.column_name, new.both_count, list(old.series_name) as as_series,
+            list(old.column_name) as as_column
+        from prints as new inner join prints as old on new._fetch_id = old._fetch_id and new.print = old.past_print
+        where new.print <> new.past_print
+        group by all
         """,
         severity="critical",
         because="2026-11-29: a column pasted over another, or a request answered with another series.",
