@@ -1,8 +1,8 @@
 """What we expect of data at the two borders we do not control: what came in, and what goes out.
 
 One module a source holds its plausibility by hand; everything else about an incoming table follows from its contract,
-in `suite()`: its shape here, what it does to its past in history.py, how its series go on in trends.py, other publishers in cross.py. Adding a source
-adds no line here. Importing this package costs seconds.
+in `suite()`: its shape here, what it does to its past in history.py, how its series go on in trends.py. What two
+publishers say of one figure is in cross.py. Adding a source adds no line here. Importing this package costs seconds.
 """
 # ruff: noqa: TID253 - it is imported once a run, inside one task
 

@@ -33,10 +33,10 @@ ACCOUNT = """
     from {rows} where series_name = 'RESPPLLDT_N.WW'
 """
 TERMS = {"Y02": "yield_2yr_pct", "Y05": "yield_5yr_pct", "Y10": "yield_10yr_pct", "Y30": "yield_30yr_pct"}
+_OF_CURVE = ", ".join(f"struct_pack(figure := '{code}', amount := {column})" for code, column in TERMS.items())
 CURVE = f"""
     select quote_date as about_day, yield.figure, yield.amount::double as amount
-    from (select quote_date, unnest([{", ".join(f"struct_pack(figure := '{k}', amount := {v})" for k, v in TERMS.items())}])
-        as yield from {{rows}})
+    from (select quote_date, unnest([{_OF_CURVE}]) as yield from {{rows}})
 """
 YIELDS = f"""
     select period_end as about_day, substr(series_name, 8, 3) as figure, value::double as amount
