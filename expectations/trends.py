@@ -48,7 +48,7 @@ def going_on(table: Table, raw: str) -> tuple[Expectation, ...]:
         return calendar
     return (
         *calendar,
-        _no_gap(table, raw, by_series=True),
+        *((_no_gap(table, raw, by_series=True),) if table.series else ()),
         *((_newest_kept(table, raw),) if table.is_snapshot else ()),
         _news_keeps_its_unit(table, raw),
         _news_within_the_past(table, raw),
@@ -354,19 +354,22 @@ def _not_copied(table: Table, raw: str) -> Expectation:
         "series_not_copied",
         "No series says now what another one said before.",
         f"""{_beside(table, raw)},
-        prints as (
-            select
-                _fetch_id, series_name, column_name, count(*) as both_count, count(distinct value) as distinct_count,
-                bit_xor(hash(number, value)) as print, bit_xor(hash(number, past_value)) as past_print
+        restated as (
+            select _fetch_id, series_name, column_name
             from both_known group by all
             having count(*) >= {PAST} and count(distinct value) >= {PAST} / 2
+                and avg((value <> past_value)::integer) >= 0.5
         )
         select
-            new._fetch_id, new.series_name, new.column_name, new.both_count, list(old.series_name) as as_series,
-            list(old.column_name) as as_column
-        from prints as new inner join prints as old on new._fetch_id = old._fetch_id and new.print = old.past_print
-        where new.print <> new.past_print
+            new._fetch_id, new.series_name, new.column_name, other.series_name as as_series,
+            other.column_name as as_column, count(*) as period_count
+        from restated
+        inner join both_known as new using (_fetch_id, series_name, column_name)
+        inner join past as other
+            on new.number = other.number
+            and (new.series_name <> other.series_name or new.column_name <> other.column_name)
         group by all
+        having count(*) >= {PAST} and avg((new.value = other.value)::integer) >= 0.95
         """,
         severity="critical",
         because="2026-11-29: a column pasted over another, or a request answered with another series.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from tests.planted import (
-    ASIDE,
     CLIENT,
     GATE,
     MISSED,
@@ -139,6 +138,32 @@ def _of_day(row: dict) -> str:
 
 DEBT_FIELDS = ("debt_held_public_amt", "intragov_hold_amt", "tot_pub_debt_out_amt")
 
+
+def _days_of_cash(rows: list[dict]) -> list[dict]:
+    """Add three days on which nothing moves."""
+    closing = next(r for r in reversed(rows) if "Closing" in r["account_type"])["open_today_bal"]
+    last = [r for r in rows if r["record_date"] == rows[-1]["record_date"]]
+    still = {"Opening": closing, "Closing": closing}
+    return [
+        *rows,
+        *(
+            {
+                **row,
+                "record_date": day,
+                "open_today_bal": next((v for word, v in still.items() if word in row["account_type"]), "0"),
+            }
+            for day in ("2025-07-14", "2025-07-15", "2025-07-16")
+            for row in last
+        ),
+    ]
+
+
+BOTH_BOOKS = (
+    (CASH["url"], of_fiscal(_days_of_cash)),
+    (H41["url"], with_series("RESPPLLDT_N.WW", [("2025-07-16", "111048")], "RESH4R_XAW_N.WW")),
+)
+"""The account at the Treasury and at the Federal Reserve, far apart on a day that neither had said before."""
+
 FAULTS: list[Planted] = [
     # Debt to the Penny: JSON, business days, parts and total
     Planted(
@@ -192,7 +217,7 @@ FAULTS: list[Planted] = [
         name="one day twice, with two values",
         **DEBT,
         gate=REFUSED,
-        finding="twice",
+        finding="whose key came before",
         edit=of_fiscal(lambda rows: [*rows, *scaled(1.01, *DEBT_FIELDS)(rows[10:12])]),
     ),
     Planted(
@@ -392,7 +417,7 @@ FAULTS: list[Planted] = [
         gate=NONE,
         severity="none",
         serves="the new series beside the others",
-        edit=with_series("RESPPLLDT_N.WW", [("2025-07-02", "372228"), ("2025-07-09", "301250")], "RESH4R_XAW_N.WW"),
+        edit=with_series("RESPPLLDT_N.WW", [("2025-07-02", "372228"), ("2025-07-09", "311048")], "RESH4R_XAW_N.WW"),
     ),
     Planted(
         name="the Treasury's account off by half",
@@ -408,7 +433,7 @@ FAULTS: list[Planted] = [
         severity="warning",
         finding="treasury_account_agrees",
         serves="both figures, and the warning in its quality report",
-        edit=with_series("RESPPLLDT_N.WW", [("2025-07-02", "372228"), ("2025-07-09", "331250")], "RESH4R_XAW_N.WW"),
+        edit=with_series("RESPPLLDT_N.WW", [("2025-07-02", "372228"), ("2025-07-09", "342048")], "RESH4R_XAW_N.WW"),
     ),
     Planted(
         name="half a universe missing",
@@ -422,7 +447,7 @@ FAULTS: list[Planted] = [
         **H41,
         gate=GATE,
         finding="news_keeps_its_unit",
-        edit=of_series("RESPPMA_N.WW", lambda pairs: [*pairs, (later(pairs[-1][0], 7), "6713600000")]),
+        edit=of_series("RESH4R_XAW_N.WW", lambda pairs: [*pairs, (later(pairs[-1][0], 7), "3129562000")]),
     ),
     # H.15: a zip of SDMX, business days
     Planted(
@@ -459,8 +484,8 @@ FAULTS: list[Planted] = [
     Planted(
         name="billions taken for millions",
         **REPO,
-        gate=GATE,
-        finding="history_keeps_its_unit",
+        gate=REFUSED,
+        finding="is not in",
         edit=of_list("repo", "operations", change=scaled(1000, "totalAmtAccepted", digits=0)),
     ),
     Planted(
@@ -509,7 +534,7 @@ FAULTS: list[Planted] = [
         **RATES,
         gate=GATE,
         severity="warning",
-        finding="news_within_the_past",
+        finding="sofr_moves_slowly",
         edit=of_list(
             "refRates", change=lambda rows: [{**rows[0], "effectiveDate": "2026-05-26", "percentRate": 0.35}, *rows]
         ),
@@ -627,10 +652,10 @@ FAULTS: list[Planted] = [
     Planted(
         name="an hour twice, as daylight saving ends",
         **COIN,
-        gate=ASIDE,
-        severity="warning",
+        gate=NONE,
+        severity="none",
         edit=of_list("coins", "coingecko:bitcoin", "prices", change=lambda rows: [*rows, {**rows[100], "price": 1.0}]),
-        serves="the others; neither of the two",
+        serves="the same rows",
     ),
     # Output: CSV with quoted numbers, quarters
     Planted(
@@ -666,8 +691,8 @@ FAULTS: list[Planted] = [
     Planted(
         name="another filer's list",
         **FILINGS,
-        gate=GATE,
-        finding="the_filer_asked_for",
+        gate=REFUSED,
+        finding="another filer",
         edit=of_text(('"cik":"0001045810"', '"cik":"0000320193"')),
     ),
     # Candles: JSON arrays, days
@@ -702,7 +727,7 @@ FAULTS: list[Planted] = [
         gate=MISSED,
         severity="none",
         serves="the wrong value",
-        edit=lambda body: body.replace(b'"304,092"', b'"313,214"').replace(b'2005Q1,"', b'2005Q1,"', 1),
+        edit=lambda body: body.replace(b'A191RC,2005Q1,"12,767,286"', b'A191RC,2005Q1,"13,150,305"'),
         because="A revision of one figure by a few percent is what publishers do; it gets a version of its own.",
     ),
 ]
