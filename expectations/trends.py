@@ -185,15 +185,21 @@ def _newest_kept(table: Table, raw: str) -> Expectation:
 
 
 def _units(table: Table, relation: str, more: str) -> str:
-    pairs = ", ".join(f"struct_pack(column_name := '{c.name}', value := {c.name}::double)" for c in measured(table))
+    # Averages first, and then a row for each column: of minutes there are many, of days few.
+    columns = [c.name for c in measured(table)]
+    averages = ", ".join(f"avg({c}::double) filter (isfinite({c}::double)) as {c}" for c in columns)
+    pairs = ", ".join(f"struct_pack(column_name := '{c}', value := {c})" for c in columns)
     return f"""
-        select {more}series_name, number, one.column_name, avg(one.value) as value
+        select {more}series_name, number, one.column_name, one.value
         from (
-            select {more}{series_name(table)} as series_name, {period_number(table)} as number, unnest([{pairs}]) as one
-            from {relation}
+            select {more}series_name, number, unnest([{pairs}]) as one
+            from (
+                select {more}{series_name(table)} as series_name, {period_number(table)} as number, {averages}
+                from {relation}
+                group by all
+            )
         )
-        where isfinite(one.value)
-        group by all
+        where one.value is not null
     """
 
 
