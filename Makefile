@@ -45,11 +45,15 @@ drill: setup-dev  ## Long drills: the builder killed many times, every parser fe
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py
 	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q -m root tests/root; \
 		else echo "Not root: tests/root are left out." >&2; fi
+drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data, thirty clean days replayed
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
+		tests/integration/test_clean_replay.py
 
-bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer
+bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer, the gates
 	@$(BIN)/python benchmarks/landing.py --bulk
 	@$(BIN)/python benchmarks/dag_parsing.py
 	@$(BIN)/python -m benchmarks.metrics
+	@$(BIN)/python -m benchmarks.gates
 
 generate: setup-dev  ## Write what derives from the declarations: dbt sources, doc blocks, catalogue, claims
 	@$(BIN)/drypowder generate

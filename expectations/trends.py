@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from warehouse.contract import Table
 
 WINDOW = 400
-"""Periods before a fetch's first that count as its past: cost follows what comes, not all that was."""
+"""Periods that say what a series is like, and as many before a fetch's first are read: cost follows what comes."""
 PAST, FEWEST, MANY = 20, 5, 100
 """Periods that a past must have to be one at all, that say something together, and whose range is a range."""
 STEADY = 5.0
@@ -220,7 +220,9 @@ def _beside(table: Table, raw: str) -> str:
         ),
         past as ({_units(table, "live where not _is_deleted", "")}),
         steps as (
-            select *, value - lag(value) over (partition by series_name, column_name order by number) as step from past
+            select *, value - lag(value) over (partition by series_name, column_name order by number) as step
+            from past
+            qualify number > max(number) over (partition by series_name, column_name) - {WINDOW}
         ),
         was as (
             select
