@@ -1,7 +1,8 @@
 """Thirty ordinary days in a row: nothing critical, nothing held back, and few warnings, each of which is true.
 
 Real days: what the sample holds, cut to what its publisher had on each day and served again, through landing, loading and
-the gate. Generated days: every public table as a drawn economy brings it, judged by the same suites and promoted. The
+the gate. Generated days: every public table as a drawn economy brings it, judged by what follows from
+its contract and promoted; bounds set by hand are about real figures and partitions, which a drawn world has not. The
 long form (`make drill`) plays all thirty days of both, the short one a few.
 """
 
@@ -15,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from expectations import incoming_suites
+from expectations import suite
 from tests import generated
 from tests.integration.test_planted_faults import Spoilt, land
 from tests.planted import of_csv, of_fiscal, of_list, of_member
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 DAYS = 30 if LONG else 5
-GENERATED_DAYS = 30 if LONG else 3
+GENERATED_DAYS = 30 if LONG else 2
 FIRST = datetime(2026, 9, 12, 12, tzinfo=UTC)
 
 
@@ -123,12 +124,12 @@ MOST_WARNINGS = 40
 
 
 def test_thirty_generated_days_raise_no_alarm(tmp_path, record_property):
-    plan = generated.Plan(years=3)
+    plan = generated.Plan(years=2 if LONG else 1)
     start = plan.known_to - timedelta(days=GENERATED_DAYS)
     source_home = Settings(home=tmp_path / "world", now=plan.known_to.isoformat())
     generated.fill(source_home, plan)
     settings = Settings(home=tmp_path / "home", now=plan.known_to.isoformat())
-    suites = incoming_suites()
+    suites = {(s.code, t.name): suite(t, s) for s, t in stores.tables_of(internal=False)}
     tables = [(s, t) for s, t in stores.tables_of(internal=False) if (s.code, t.name) in generated.MAKERS]
     warned, failed = Counter(), []
     for number in range(GENERATED_DAYS + 1):

@@ -77,8 +77,11 @@ def test_what_came_at_once_is_compared_at_the_release(landed, pair, place):
 
 def test_a_version_that_was_replaced_is_not_compared(landed):
     landed.fill("board__h41", ACCOUNT.format(amount=131048))
-    landed.promote("board__h41", fetched_at="timestamptz '2026-01-01'")
-    landed.run("update incoming.board__h41 set value = 311048")
+    landed.promote("board__h41", value="131048")
+    landed.run(
+        "update raw.board__h41 set ingested_at = ingested_at - interval 1 day",
+        "update incoming.board__h41 set value = 311048",
+    )
     landed.promote("board__h41")
     landed.fill("fiscaldata__operating_cash_balance", CASH.format(amount=311048))
     landed.promote("fiscaldata__operating_cash_balance")
