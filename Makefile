@@ -41,13 +41,11 @@ test: check  ## All tests: what `make check` runs, then the slow ones (real sche
 test-root: setup-dev  ## What takes root: a disk that is full or cannot be written to, at every step (mounts one in memory)
 	@$(BIN)/pytest -q -m root tests/root
 
-drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data, failing disks (root)
-	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py
-	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q -m root tests/root; \
-		else echo "Not root: tests/root are left out." >&2; fi
-drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data, thirty clean days replayed
+drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, failing disks (root)
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
 		tests/integration/test_clean_replay.py
+	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q -m root tests/root; \
+		else echo "Not root: tests/root are left out." >&2; fi
 
 bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer, the gates
 	@$(BIN)/python benchmarks/landing.py --bulk
