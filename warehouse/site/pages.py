@@ -29,7 +29,6 @@ SIGNS = {
     "held back": "✕",
     "not due": "·",
     "never landed": "-",
-    "private": "-",
     "stale": "!",
     "no value": "-",
 }
@@ -205,11 +204,10 @@ def _affected_by(facts: Facts, name: str) -> Affected:
 
 
 def _publishers(facts: Facts) -> list[tuple[str, list[Landed]]]:
-    """Return the publishers with their tables, of those that may be in a release."""
+    """Return the publishers with their tables."""
     found: dict[str, list[Landed]] = {}
     for each in facts.landed:
-        if each.state != "private":
-            found.setdefault(each.source.title, []).append(each)
+        found.setdefault(each.source.title, []).append(each)
     return list(found.items())
 
 

@@ -43,7 +43,7 @@ class Landed:
     source: Source
     table: Table
     state: str
-    """As `drypowder status` calls it; `private` where its licence keeps it out of releases."""
+    """As `drypowder status` calls it."""
     reason: str
     last_checked_at: datetime | None = None
     last_changed_at: datetime | None = None
@@ -286,7 +286,7 @@ def _held(connection: duckdb.DuckDBPyConnection) -> tuple[Held, ...]:
 
 
 def _landed(connection: duckdb.DuckDBPyConnection, now: datetime, held: set[str]) -> tuple[Landed, ...]:
-    """Return every table of the registry, as of the release."""
+    """Return every table of the registry that a release may name, as of this one."""
     facts: dict[str, dict[str, Any]] = {}
     for row in _rows(
         connection,
@@ -298,12 +298,14 @@ def _landed(connection: duckdb.DuckDBPyConnection, now: datetime, held: set[str]
         "group by all",
     ):
         facts[row.pop("name")] = row
-    return tuple(_standing(s, t, now, facts.get(f"{s.code}.{t.name}"), held) for s, t in sources.tables())
+    return tuple(
+        _standing(source, table, now, facts.get(f"{source.code}.{table.name}"), held)
+        for source, table in sources.tables()
+        if not table.is_internal
+    )
 
 
 def _standing(source: Source, table: Table, now: datetime, facts: Mapping[str, Any] | None, held: set[str]) -> Landed:
-    if table.is_internal:
-        return Landed(source=source, table=table, state="private", reason="Its licence keeps it out of releases.")
     facts = facts or {}
     state, reason = calendar.state_of(
         table.cadence, facts.get("newest_period_end"), now, facts.get("last_changed_at") is not None
