@@ -209,7 +209,7 @@ STATES = {
 
 _SHOWN_METRICS = 12
 
-PARSER_SAW = {"recorded": "real bytes", "documented": "documents"}
+SAW_IN_SHORT = {"recorded": "real bytes", "documented": "documents"}
 """What a table's parser has read, in words that are not also those of where a row came from."""
 
 _WIDTHS = {
@@ -415,7 +415,7 @@ def _cells(each: Standing) -> list[str]:
         _instant(each.next_due_at),
         f"{each.last_asked_at:%Y-%m-%d}" if each.last_asked_at else "",
         each.origin,
-        PARSER_SAW[each.proven],
+        SAW_IN_SHORT[each.proven],
     ]
 
 
