@@ -48,15 +48,17 @@ browser: setup-dev  ## A release's catalogue and quality report in a real Chromi
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
 	@$(BIN)/pytest -q -n 0 -m browser tests/browser
 
-drill: setup-dev  ## Long drills: the builder killed many times, every parser fed much broken data, failing disks (root)
-	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py
+drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, failing disks (root)
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
+		tests/integration/test_clean_replay.py
 	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q -m root tests/root; \
 		else echo "Not root: tests/root are left out." >&2; fi
 
-bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer
+bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer, the gates
 	@$(BIN)/python benchmarks/landing.py --bulk
 	@$(BIN)/python benchmarks/dag_parsing.py
 	@$(BIN)/python -m benchmarks.metrics
+	@$(BIN)/python -m benchmarks.gates
 
 generate: setup-dev  ## Write what derives from the declarations: dbt sources, doc blocks, catalogue, claims
 	@$(BIN)/drypowder generate

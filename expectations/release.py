@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import great_expectations.expectations as gxe
 
 from expectations import no_rows
+from expectations.cross import release_agreements
 from warehouse.sources import tables
 from warehouse.validation import NEVER, Suite
 
@@ -114,6 +115,7 @@ def release_suites(
         *(_suite(name, published.get(name), fed_by.get(name, ())) for name in names),
         *(replace(_suite(name, published.get(name), ()), may_be_empty="true") for name in DERIVED),
         *(_deprecation(name, sentence) for name, sentence in (deprecated or {}).items()),
+        *release_agreements(),
         _freshness(now),
     ]
 

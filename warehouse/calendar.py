@@ -51,6 +51,11 @@ def is_open(calendar: Calendar, day: date) -> bool:
     return calendar == "always" or (day.weekday() < _SATURDAY and day not in _holidays(calendar))
 
 
+def closed_days(calendar: Calendar) -> list[date]:
+    """Return the weekdays from 1950 to 2060 on which a calendar is closed, in order."""
+    return sorted(day for day in _holidays(calendar) if 1950 <= day.year <= 2060)  # noqa: PLR2004
+
+
 def closed_because(calendar: Calendar, day: date) -> str | None:
     """Return the holiday's name, or of a weekend that it is no business day; None for a day that is open."""
     if is_open(calendar, day):

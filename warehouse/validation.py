@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from warehouse import stores
+from warehouse import calendar, stores
 from warehouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
     from great_expectations.expectations.expectation import Expectation
 
+    from warehouse.contract import Calendar
     from warehouse.gx_duckdb import DuckDBDatasource, DuckDBExecutionEngine
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Suite:
     table: str
     expectations: tuple[Expectation, ...]
     may_be_empty: str = NEVER
+    calendars: frozenset[Calendar] = frozenset()
+    """Whose closed days the expectations read: `closed_days (calendar_name, closed_day)`, weekdays only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +139,7 @@ def judge(
     with stores.damage_noted(database):
         datasource = _open(context, database, config or {})
         try:
+            _give_calendars(datasource, frozenset().union(*(suite.calendars for suite in suites)))
             for suite in suites:
                 verdicts.append(_judge_table(context, datasource, suite))
                 for finding in verdicts[-1].findings:
@@ -194,6 +198,21 @@ def _open(
             remedy="Close every connection that this or another process has to it.",
         ) from error
     return datasource
+
+
+def _give_calendars(datasource: DuckDBDatasource, calendars: frozenset[Calendar]) -> None:
+    """Give the connection, not the file, the days on which publishers are closed."""
+    import sqlalchemy
+
+    days = ", ".join(f"('{c}', date '{day}')" for c in sorted(calendars) for day in calendar.closed_days(c))
+    with datasource.get_execution_engine().get_connection() as connection:
+        connection.execute(
+            sqlalchemy.text(
+                "create or replace temp table closed_days as select * from "
+                f"(values {days or '(null, null)'}) as t(calendar_name, closed_day)"
+            )
+        )
+        connection.commit()  # what fails later must not take it along
 
 
 def _judge_table(context: AbstractDataContext, datasource: DuckDBDatasource, suite: Suite) -> Verdict:

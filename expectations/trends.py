@@ -1,0 +1,414 @@
+"""What a fetch must go on with: each series' calendar, its unit, its level, its steps and its own identity.
+
+What is compared is one column of one series, by number of its period, with what `raw` held of it before; a series
+that lands for the first time has no past to be judged by, and passes. Nothing here names a table: all follows
+from the contract.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expectations.checks import no_rows
+from expectations.history import measured, series_name
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+    from warehouse.contract import Table
+
+WINDOW = 400
+"""Periods that say what a series is like, and as many before a fetch's first are read: cost follows what comes."""
+PAST, FEWEST, MANY = 20, 5, 100
+"""Periods that a past must have to be one at all, that say something together, and whose range is a range."""
+STEADY = 5.0
+"""A series whose largest figure is less than so many times its smallest, and of one sign, is steady."""
+SLIP = 50.0
+ON_CALENDAR = 0.8
+"""A series with so much of its calendar's periods between its first and last follows it."""
+HOLES = {"day": 5, "business_day": 5}
+"""Periods in a row that make a hole; one of a week and of longer periods."""
+TIME_ZERO = "date '1800-01-06'"
+"""A Monday before all that is landed, so that whole-number division needs no care for signs."""
+
+
+def follows_a_calendar(table: Table) -> bool:
+    """Whether a table has periods that come one after the other."""
+    return table.cadence.due.every != "irregular"
+
+
+def _has_series(table: Table) -> bool:
+    return follows_a_calendar(table) and bool(measured(table)) and set(table.series) < set(table.grain)
+
+
+def going_on(table: Table, raw: str) -> tuple[Expectation, ...]:
+    """Return what is expected of every fetch, given the series that `raw` holds."""
+    calendar = (_no_gap(table, raw, by_series=False),) if follows_a_calendar(table) else ()
+    if not _has_series(table):
+        return calendar
+    return (
+        *calendar,
+        *((_no_gap(table, raw, by_series=True),) if table.series else ()),
+        *((_newest_kept(table, raw),) if table.is_snapshot else ()),
+        _news_keeps_its_unit(table, raw),
+        _news_within_the_past(table, raw),
+        _news_is_no_repetition(table, raw),
+        _not_shifted(table, raw),
+        _not_copied(table, raw),
+        _not_flattened(table, raw),
+    )
+
+
+def period_number(table: Table) -> str:
+    """SQL of the number of a row's period on its table's calendar, weekdays counted for business days."""
+    due = table.cadence.due
+    end = f"({table.about[1]})::date"
+    days = f"({end} - {TIME_ZERO})"
+    return {
+        "day": days,
+        "business_day": f"(5 * ({days} // 7) + least({days} % 7, 4))",
+        "week": f"(({days} + {6 - (due.weekday or 0)}) // 7)",
+        "month": f"(year({end}) * 12 + month({end}))",
+        "quarter": f"(year({end}) * 4 + quarter({end}))",
+        "half_year": f"(year({end}) * 2 + month({end}) // 7)",
+        "year": f"year({end})",
+    }[due.every]
+
+
+# ------------------------------------------------------------------------------------------------------- calendar
+
+
+def _no_gap(table: Table, raw: str, *, by_series: bool) -> Expectation:
+    due = table.cadence.due
+    hole = HOLES.get(due.every, 1)
+    series = series_name(table) if by_series else "'all'"
+    there = " or ".join(f"{c.name} is not null" for c in measured(table)) or "true"
+    closed = (
+        "(select count(*) from closed_days where calendar_name = "
+        f"'{due.calendar}' and closed_day > period_before and closed_day < period_end)"
+    )
+    missing = f"number - number_before - 1 - {closed}" if due.every == "business_day" else "number - number_before - 1"
+    return no_rows(
+        "no_gap_in_a_series" if by_series else "no_gap_in_the_calendar",
+        f"No {'series' if by_series else 'fetch'} that follows its publisher's calendar newly lacks {hole} "
+        f"{due.every.replace('_', ' ')}{'s in a row' if hole > 1 else ''} between its first and its last.",
+        f"""
+        with numbered as (
+            select
+                _fetch_id,
+                {series} as series_name,
+                {period_number(table)} as number,
+                max(({table.about[1]})::date) as period_end
+            from {{batch}} where {there} group by all
+        ),
+        neighbours as (
+            select
+                *,
+                lag(number) over in_order as number_before,
+                lag(period_end) over in_order as period_before,
+                count(*) over (partition by _fetch_id, series_name) as number_count,
+                max(number) over (partition by _fetch_id, series_name)
+                    - min(number) over (partition by _fetch_id, series_name) + 1 as span
+            from numbered
+            window in_order as (partition by _fetch_id, series_name order by number)
+        ),
+        gaps as (
+            select _fetch_id, series_name, period_before, period_end, number_before, number, {missing} as missing_count
+            from neighbours
+            where number - number_before > {hole} and number_count >= 10 and number_count > {ON_CALENDAR} * span
+        ),
+        known as (
+            select distinct {series} as series_name, {period_number(table)} as number
+            from {raw} where ({there}) and not _is_deleted and exists (select 1 from gaps)
+        ),
+        said as (
+            -- both ends were here before, and nothing between them: a gap that was let through once
+            select gaps.* from gaps
+            where exists (select 1 from known where known.series_name = gaps.series_name and known.number = gaps.number)
+                and exists (
+                    select 1 from known
+                    where known.series_name = gaps.series_name and known.number = gaps.number_before
+                )
+                and not exists (
+                    select 1 from known
+                    where known.series_name = gaps.series_name
+                        and known.number > gaps.number_before and known.number < gaps.number
+                )
+        )
+        select _fetch_id, series_name, period_before, period_end, missing_count from gaps
+        where missing_count >= {hole} and not exists (
+            select 1 from said
+            where said._fetch_id = gaps._fetch_id and said.series_name = gaps.series_name and said.number = gaps.number
+        )
+        """,
+        severity="warning" if by_series else "critical",
+        because="2026-11-29: markets closed for four business days in September 2001, never longer; one series may "
+        "be suspended for years, as the 30-year bond was in 2002, and is only said.",
+    )
+
+
+def _newest_kept(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "newest_period_kept",
+        "No fetch ends before its partition did.",
+        f"""
+        with ends as (
+            select
+                _partition,
+                _fetch_id,
+                max({period_number(table)}) as number,
+                max(({table.about[1]})::date) as ends_on
+            from {{batch}} group by all
+        ),
+        live as (
+            select * from {raw}
+            where _partition in (select _partition from ends)
+            qualify row_number() over (
+                partition by {", ".join(table.grain)} order by ingested_at desc, _fetch_id desc
+            ) = 1
+        ),
+        known as (
+            select _partition, max({period_number(table)}) as number, max(({table.about[1]})::date) as ended_on
+            from live where not _is_deleted group by all
+        )
+        select ends._partition, _fetch_id, ends_on, ended_on
+        from ends inner join known on ends._partition = known._partition
+        where ends.number < known.number
+        """,
+        severity="critical",
+        because="2026-11-29: a publisher's cache that serves an older file loses its newest period; a period that is "
+        "really withdrawn waits until the next one is there.",
+    )
+
+
+# --------------------------------------------------------------------------------------------------- beside its past
+
+
+def _units(table: Table, relation: str, more: str) -> str:
+    # Averages first, and then a row for each column: of minutes there are many, of days few.
+    columns = [c.name for c in measured(table)]
+    averages = ", ".join(f"avg({c}::double) filter (isfinite({c}::double)) as {c}" for c in columns)
+    pairs = ", ".join(f"struct_pack(column_name := '{c}', value := {c})" for c in columns)
+    return f"""
+        select {more}series_name, number, one.column_name, one.value
+        from (
+            select {more}series_name, number, unnest([{pairs}]) as one
+            from (
+                select {more}{series_name(table)} as series_name, {period_number(table)} as number, {averages}
+                from {relation}
+                group by all
+            )
+        )
+        where one.value is not null
+    """
+
+
+def _beside(table: Table, raw: str) -> str:
+    """Return the CTEs that set each figure that arrived beside what its series held, and what a series was like."""
+    key = ", ".join(table.grain)
+    return f"""
+        with arrived as ({_units(table, "{batch}", "_fetch_id, ")}),
+        reach as (
+            select series_name as reach_series, min(number) - {WINDOW} as reach_from, max(number) as reach_to
+            from arrived group by all
+        ),
+        live as (
+            select past.* from {raw} as past inner join reach
+                on {series_name(table, "past")} = reach_series
+                and {period_number(table)} between reach_from and reach_to
+            qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
+        ),
+        past as ({_units(table, "live where not _is_deleted", "")}),
+        steps as (
+            select *, value - lag(value) over (partition by series_name, column_name order by number) as step
+            from past
+            qualify number > max(number) over (partition by series_name, column_name) - {WINDOW}
+        ),
+        was as (
+            select
+                series_name, column_name, count(*) as past_count, max(number) as last_number,
+                min(value) as lowest, max(value) as highest, min(abs(value)) as least, max(abs(value)) as most,
+                arg_max(value, number) as last_value, count(distinct value) as distinct_count,
+                avg((step <> 0)::integer) as moving_share, quantile_cont(abs(step), 0.99) as large_step
+            from steps group by all having count(*) >= {PAST}
+        ),
+        both_known as (
+            select arrived.*, past.value as past_value
+            from arrived inner join past using (series_name, column_name, number)
+        ),
+        news as (
+            select arrived.*, was.* exclude (series_name, column_name)
+            from arrived inner join was using (series_name, column_name)
+            where arrived.number > was.last_number
+        )
+    """
+
+
+def _news_keeps_its_unit(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "news_keeps_its_unit",
+        f"What is new of a steady series is not {SLIP:.0f} times larger or smaller than all of its past, nor of the "
+        "opposite sign.",
+        f"""{_beside(table, raw)}
+        select
+            _fetch_id, series_name, column_name, count(*) as new_count, median(value) as new_value, any_value(lowest) as
+            past_lowest, any_value(highest) as past_highest
+        from news
+        where lowest * highest > 0 and most < {STEADY} * least
+        group by all
+        having abs(new_value) > {SLIP} * any_value(most)
+            or abs(new_value) < any_value(least) / {SLIP}
+            or new_value * any_value(lowest) < 0
+        """,
+        severity="critical",
+        because="2026-11-29: what stayed within a factor of five for months does not move by fifty in a day; "
+        "thousands for millions, or percent for a fraction, do. What is not steady, as swap lines, is only said.",
+    )
+
+
+def _news_within_the_past(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "news_within_the_past",
+        "What is new of a series lies within two ranges of its past, and moves by steps of the size that it had.",
+        f"""{_beside(table, raw)},
+        stepping as (
+            select *, value - lag(value, 1, last_value) over (
+                partition by _fetch_id, series_name, column_name order by number
+            ) as step
+            from news where past_count >= {MANY}
+        )
+        select
+            _fetch_id, series_name, column_name, count(*) as new_count, median(value) as new_value,
+            median(abs(step)) as new_step, any_value(lowest) as past_lowest, any_value(highest) as past_highest,
+            any_value(large_step) as past_large_step
+        from stepping
+        group by all
+        having new_value not between past_lowest - 2 * (past_highest - past_lowest)
+                and past_highest + 2 * (past_highest - past_lowest)
+            or (new_count >= {FEWEST} and new_step > 3 * past_large_step)
+        """,
+        severity="warning",
+        because="2026-11-29: three times the range of 400 periods is a new regime, which is news, or a wrong figure.",
+    )
+
+
+def _news_is_no_repetition(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "news_is_no_repetition",
+        f"The newest period does not repeat the one before in all of {FEWEST} and more figures that always move.",
+        f"""{_beside(table, raw)},
+        newest as (
+            select * from news
+            where moving_share >= 0.95
+            qualify number = max(number) over (partition by _fetch_id)
+        ),
+        before as (
+            select _fetch_id, series_name, column_name, number, value from arrived
+            union
+            select fetches._fetch_id, series_name, column_name, number, value
+            from past, (select distinct _fetch_id from arrived) as fetches
+        ),
+        repeated as (
+            select newest._fetch_id, newest.number, newest.value = arg_max(before.value, before.number) as is_equal
+            from newest inner join before
+                on newest._fetch_id = before._fetch_id and newest.series_name = before.series_name
+                and newest.column_name = before.column_name and before.number < newest.number
+            group by newest._fetch_id, newest.series_name, newest.column_name, newest.number, newest.value
+        )
+        select _fetch_id, number, count(*) as figure_count
+        from repeated group by all
+        having count(*) >= {FEWEST} and bool_and(is_equal)
+        """,
+        severity="critical",
+        because="2026-11-29: of a file that is served again under a new date every figure is that of the day before.",
+    )
+
+
+def _not_shifted(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "periods_not_shifted",
+        "No series says of most periods what it said of the next or of the one before.",
+        f"""{_beside(table, raw)},
+        neighbours as (
+            select
+                *,
+                lag(value) over in_order as value_before,
+                lead(value) over in_order as value_after
+            from past
+            window in_order as (partition by series_name, column_name order by number)
+        ),
+        compared as (
+            select
+                _fetch_id, series_name, column_name, count(*) as compared_count,
+                avg((arrived.value = value_before)::integer) as as_before_share,
+                avg((arrived.value = value_after)::integer) as as_after_share,
+                avg((arrived.value = neighbours.value)::integer) as same_share
+            from arrived
+            inner join neighbours using (series_name, column_name, number)
+            inner join was using (series_name, column_name)
+            where distinct_count >= {PAST} / 2 and moving_share >= 0.5
+            group by all
+        )
+        select * from compared
+        where compared_count >= {PAST} and greatest(as_before_share, as_after_share) >= 0.5 and same_share <= 0.3
+        """,
+        severity="critical",
+        because="2026-11-29: a day counted in another time zone, or dated by its release, moves every figure by one.",
+    )
+
+
+def _not_copied(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "series_not_copied",
+        "No series says now what another one said before.",
+        f"""{_beside(table, raw)},
+        restated as (
+            select _fetch_id, series_name, column_name
+            from both_known group by all
+            having count(*) >= {PAST} and count(distinct value) >= {PAST} / 2
+                and avg((value <> past_value)::integer) >= 0.5
+        )
+        select
+            new._fetch_id, new.series_name, new.column_name, other.series_name as as_series,
+            other.column_name as as_column, count(*) as period_count
+        from restated
+        inner join both_known as new using (_fetch_id, series_name, column_name)
+        inner join past as other
+            on new.number = other.number
+            and (new.series_name <> other.series_name or new.column_name <> other.column_name)
+        group by all
+        having count(*) >= {PAST} and avg((new.value = other.value)::integer) >= 0.95
+        """,
+        severity="critical",
+        because="2026-11-29: a column pasted over another, or a request answered with another series.",
+    )
+
+
+def _not_flattened(table: Table, raw: str) -> Expectation:
+    return no_rows(
+        "series_not_flattened",
+        "No series that moved is restated as a constant or as straight lines.",
+        f"""{_beside(table, raw)},
+        bends as (
+            select
+                *,
+                value - 2 * lag(value) over in_order + lag(value, 2) over in_order as bend,
+                value - lag(value) over in_order as step,
+                past_value - 2 * lag(past_value) over in_order + lag(past_value, 2) over in_order as past_bend
+            from both_known
+            window in_order as (partition by _fetch_id, series_name, column_name order by number)
+        )
+        select
+            _fetch_id, series_name, column_name, count(*) as period_count, count(distinct value) as distinct_count,
+            count(*) filter (abs(bend) <= 1e-9 * abs(value)) as straight_count,
+            count(*) filter (abs(past_bend) <= 1e-9 * abs(past_value)) as past_straight_count
+        from bends
+        group by all
+        having count(*) >= {PAST} and count(distinct past_value) >= {PAST} / 2
+            and (straight_count - past_straight_count >= 10
+                and count(*) filter (abs(bend) <= 1e-9 * abs(value) and value <> past_value) >= 5)
+        """,
+        severity="critical",
+        because="2026-11-29: what is filled in between two figures was not measured; ten in a straight line, where "
+        "there were none, are a program's.",
+    )
