@@ -160,7 +160,10 @@ def by_hand(file: Path, suite, config) -> float:
     nulls = ", ".join(f"count(*) filter ({column} is null)" for column in required)
     started = time.perf_counter()
     with duckdb.connect(str(file), read_only=True, config=dict(config)) as connection:
+        connection.execute("create temp table closed_days (calendar_name varchar, closed_day date)")
         connection.execute(f"select count(*), {nulls} from {suite.table}").fetchall()
+        for name, query in suite.shared.items():
+            connection.execute(f"create temp table {name} as {query.format(batch=suite.table)}")
         origins = "'live', 'recorded', 'reconstructed', 'documented'"
         connection.execute(f"select count(*) from {suite.table} where _origin not in ({origins})").fetchall()
         for expectation in suite.expectations:

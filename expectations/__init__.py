@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 import great_expectations.expectations as gxe
 
+from expectations import history, trends
 from expectations.checks import no_rows
 from expectations.cross import agreements
-from expectations.history import against_its_past
-from expectations.trends import going_on
 from warehouse.errors import ConfigurationError
 from warehouse.sources import tables
 from warehouse.validation import NEVER, Suite
@@ -48,12 +47,13 @@ def suite(table: Table, source: Source, *checks: Expectation, may_be_empty: str 
             ),
             _one_row_per_key_and_fetch(table),
             _periods_in_order(table),
-            *against_its_past(table, f"raw.{name}"),
-            *going_on(table, f"raw.{name}"),
+            *history.against_its_past(table),
+            *trends.going_on(table, f"raw.{name}"),
             *agreements(source.code, table.name),
             *checks,
         ),
         may_be_empty=may_be_empty,
+        shared={**history.shared(table, f"raw.{name}"), **trends.shared(table, f"raw.{name}")},
         calendars=frozenset({table.cadence.due.calendar}),
     )
 

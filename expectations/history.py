@@ -42,24 +42,29 @@ def series_name(table: Table, relation: str = "") -> str:
     return f"concat_ws(' / ', {parts})" if parts else "'all'"
 
 
-def against_its_past(table: Table, raw: str) -> tuple[Expectation, ...]:
-    """Return what is expected of every fetch, given what `raw` holds of its partition."""
+def against_its_past(table: Table) -> tuple[Expectation, ...]:
+    """Return what is expected of every fetch, given what `raw` holds of its partition; they read `shared`."""
     return (
-        *((_not_shrunken(table, raw), _not_truncated(table, raw)) if table.is_snapshot else ()),
-        _values_not_lost(table, raw),
-        _not_restated(table, raw),
-        *((_keeps_its_unit(table, raw), _not_rescaled(table, raw)) if measured(table) else ()),
+        *((_not_shrunken(), _not_truncated()) if table.is_snapshot else ()),
+        _values_not_lost(),
+        _not_restated(),
+        *((_keeps_its_unit(), _not_rescaled()) if measured(table) else ()),
     )
 
 
-def _known(table: Table, raw: str) -> str:
-    """Return the CTEs that set every fetch beside the live rows that its partition had before."""
+def shared(table: Table, raw: str) -> dict[str, str]:
+    """Return the tables that these checks read, each as a SELECT: every fetch beside what its partition had before.
+
+    history_compared    a row a live key of before: is it there, did it change, was a figure lost
+    history_counted     the same, counted by fetch
+    history_factors     a row a figure that changed, with its factor
+    """
     key = ", ".join(table.grain)
     columns = ", ".join(c.name for c in table.columns)
     series = ", ".join(table.series)
     same_series = "".join(f" and live.{k} is not distinct from starts.{k}" for k in table.series)
     aside = raw.replace("raw.", "incoming.", 1) + ASIDE
-    return f"""
+    compared = f"""
         with arrived as (select * from {{batch}}),
         fetches as (select distinct _partition, _fetch_id from arrived),
         starts as (
@@ -89,41 +94,42 @@ def _known(table: Table, raw: str) -> str:
                 -- what came and could not be read is not lacking
                 select 1 from aside where aside._fetch_id = live._fetch_id and ({may_be_aside(table, "live")})
             )
-        ),
-        compared as (
-            select
-                known._partition,
-                known._fetch_id,
-                known.about_end,
-                {series_name(table, "known")} as series_name,
-                known.is_before,
-                arrived._fetch_id is not null as is_present,
-                arrived._fetch_id is not null and ({_differs(table)}) as is_changed,
-                arrived._fetch_id is not null and ({_loses(table)}) as is_lost,
-                case when is_changed then {_moves(table)} end as moves
-            from known left join arrived on known._fetch_id = arrived._fetch_id and {_same_key(table)}
-        ),
-        counted as (
-            select
-                _partition,
-                _fetch_id,
-                count(*) as known_count,
-                count(*) filter (where not is_present and not is_before) as lacking_count,
-                count(*) filter (where not is_present and is_before) as cut_count,
-                count(*) filter (where is_changed) as changed_count,
-                count(*) filter (where is_lost) as lost_count,
-                min(about_end) filter (where is_changed) as first_changed,
-                max(about_end) filter (where is_changed) as last_changed
-            from compared
-            group by _partition, _fetch_id
-        ),
-        moved as (
-            select _partition, _fetch_id, series_name, unnest(moves, recursive := true) from compared where is_changed
-        ),
-        factors as (
-            select *, new_value / old_value as factor from moved where old_value <> 0 and new_value <> old_value
         )
+        select
+            known._partition,
+            known._fetch_id,
+            known.about_end,
+            {series_name(table, "known")} as series_name,
+            known.is_before,
+            arrived._fetch_id is not null as is_present,
+            arrived._fetch_id is not null and ({_differs(table)}) as is_changed,
+            arrived._fetch_id is not null and ({_loses(table)}) as is_lost,
+            case when is_changed then {_moves(table)} end as moves
+        from known left join arrived on known._fetch_id = arrived._fetch_id and {_same_key(table)}
     """
+    counted = """
+        select
+            _partition,
+            _fetch_id,
+            count(*) as known_count,
+            count(*) filter (where not is_present and not is_before) as lacking_count,
+            count(*) filter (where not is_present and is_before) as cut_count,
+            count(*) filter (where is_changed) as changed_count,
+            count(*) filter (where is_lost) as lost_count,
+            min(about_end) filter (where is_changed) as first_changed,
+            max(about_end) filter (where is_changed) as last_changed
+        from history_compared
+        group by _partition, _fetch_id
+    """
+    factors = """
+        select *, new_value / old_value as factor
+        from (
+            select _partition, _fetch_id, series_name, unnest(moves, recursive := true)
+            from history_compared where is_changed
+        )
+        where old_value <> 0 and new_value <> old_value
+    """
+    return {"history_compared": compared, "history_counted": counted, "history_factors": factors}
 
 
 def _same_key(table: Table) -> str:
@@ -152,24 +158,24 @@ def _moves(table: Table) -> str:
     return f"[{', '.join(pairs)}]"
 
 
-def _not_truncated(table: Table, raw: str) -> Expectation:
+def _not_truncated() -> Expectation:
     return no_rows(
         "history_not_truncated",
         "No fetch starts later than its partition did before.",
-        f"""{_known(table, raw)}
-        select _partition, _fetch_id, known_count, cut_count from counted where cut_count >= {FEWEST_ROWS}
+        f"""
+        select _partition, _fetch_id, known_count, cut_count from history_counted where cut_count >= {FEWEST_ROWS}
         """,
         severity="warning",
         because="2026-11-24: a publisher may cut its past (ICE's series did in April 2026); ours stays whole.",
     )
 
 
-def _not_shrunken(table: Table, raw: str) -> Expectation:
+def _not_shrunken() -> Expectation:
     return no_rows(
         "history_not_shrunken",
         f"No fetch lacks more than {SHRUNKEN_SHARE:.0%} of the keys that its partition had before.",
-        f"""{_known(table, raw)}
-        select _partition, _fetch_id, known_count, lacking_count from counted
+        f"""
+        select _partition, _fetch_id, known_count, lacking_count from history_counted
         where lacking_count >= {FEWEST_ROWS} and lacking_count > {SHRUNKEN_SHARE} * known_count
         """,
         severity="critical",
@@ -177,12 +183,12 @@ def _not_shrunken(table: Table, raw: str) -> Expectation:
     )
 
 
-def _values_not_lost(table: Table, raw: str) -> Expectation:
+def _values_not_lost() -> Expectation:
     return no_rows(
         "history_keeps_its_values",
         f"No fetch leaves empty, in more than {LOST_SHARE:.0%} of its partition's rows, a figure that was there.",
-        f"""{_known(table, raw)}
-        select _partition, _fetch_id, known_count, lost_count from counted
+        f"""
+        select _partition, _fetch_id, known_count, lost_count from history_counted
         where lost_count >= {FEWEST_ROWS} and lost_count > {LOST_SHARE} * known_count
         """,
         severity="critical",
@@ -190,21 +196,21 @@ def _values_not_lost(table: Table, raw: str) -> Expectation:
     )
 
 
-def _not_restated(table: Table, raw: str) -> Expectation:
+def _not_restated() -> Expectation:
     return no_rows(
         "history_not_restated",
         f"No fetch changes more than {RESTATED_SHARE:.0%} of what its partition said before, nor half of a stretch of "
         f"{STRETCH_YEARS} years.",
-        f"""{_known(table, raw)},
-        stretched as (
+        f"""
+        with stretched as (
             select counted._fetch_id, count(*) as stretch_count
-            from counted inner join compared
+            from history_counted as counted inner join history_compared as compared
                 on counted._fetch_id = compared._fetch_id and about_end between first_changed and last_changed
             group by all
         ),
         sizes as (
             select _fetch_id, median(abs(factor - 1)) as median_move, max(abs(factor - 1)) as largest_move
-            from factors group by all
+            from history_factors group by all
         )
         select
             _partition,
@@ -216,7 +222,7 @@ def _not_restated(table: Table, raw: str) -> Expectation:
             last_changed,
             round(median_move, 6) as median_move_ratio,
             round(largest_move, 6) as largest_move_ratio
-        from counted left join stretched using (_fetch_id) left join sizes using (_fetch_id)
+        from history_counted left join stretched using (_fetch_id) left join sizes using (_fetch_id)
         where changed_count >= {FEWEST_ROWS} and (
             changed_count > {RESTATED_SHARE} * known_count
             or (
@@ -231,18 +237,18 @@ def _not_restated(table: Table, raw: str) -> Expectation:
     )
 
 
-def _keeps_its_unit(table: Table, raw: str) -> Expectation:
+def _keeps_its_unit() -> Expectation:
     return no_rows(
         "history_keeps_its_unit",
         "No fetch moves a series, or most of what it changes of a column, by a factor of ten or a power of it, or to "
         "its opposite.",
-        f"""{_known(table, raw)},
-        changed as (
+        f"""
+        with changed as (
             select _partition, _fetch_id, column_name, series_name, count(*) as changed_count, median(factor) as factor
-            from factors group by all having count(*) >= {FEWEST_ROWS}
+            from history_factors group by all having count(*) >= {FEWEST_ROWS}
             union all
             select _partition, _fetch_id, column_name, 'all' as series_name, count(*), median(factor)
-            from factors group by all having count(*) >= {FEWEST_ROWS}
+            from history_factors group by all having count(*) >= {FEWEST_ROWS}
         )
         select _partition, _fetch_id, column_name, series_name, changed_count, factor
         from changed
@@ -256,14 +262,14 @@ def _keeps_its_unit(table: Table, raw: str) -> Expectation:
     )
 
 
-def _not_rescaled(table: Table, raw: str) -> Expectation:
+def _not_rescaled() -> Expectation:
     return no_rows(
         "history_not_rescaled",
         f"No fetch moves {MANY_ROWS} figures of a series and more by one and the same factor, {RESCALED:.1%} or more.",
-        f"""{_known(table, raw)}
+        f"""
         select
             _partition, _fetch_id, column_name, series_name, count(*) as changed_count, median(factor) as factor
-        from factors
+        from history_factors
         group by all
         having count(*) >= {MANY_ROWS}
             and abs(median(factor) - 1) >= {RESCALED}

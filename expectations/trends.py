@@ -42,27 +42,27 @@ def _has_series(table: Table) -> bool:
 
 
 def going_on(table: Table, raw: str) -> tuple[Expectation, ...]:
-    """Return what is expected of every fetch, given the series that `raw` holds."""
+    """Return what is expected of every fetch, given the series that `raw` holds; they read `shared`."""
     calendar = (_no_gap(table, raw, by_series=False),) if follows_a_calendar(table) else ()
     if not _has_series(table):
         return calendar
     return (
         *calendar,
         *((_no_gap(table, raw, by_series=True),) if table.series else ()),
-        *((_newest_kept(table, raw),) if table.is_snapshot else ()),
-        _news_keeps_its_unit(table, raw),
-        _news_within_the_past(table, raw),
-        _news_is_no_repetition(table, raw),
-        _not_shifted(table, raw),
-        _not_copied(table, raw),
-        _not_flattened(table, raw),
+        *((_newest_kept(table),) if table.is_snapshot else ()),
+        _news_keeps_its_unit(),
+        _news_within_the_past(),
+        _news_is_no_repetition(),
+        _not_shifted(),
+        _not_copied(),
+        _not_flattened(),
     )
 
 
-def period_number(table: Table) -> str:
+def period_number(table: Table, end: str = "") -> str:
     """SQL of the number of a row's period on its table's calendar, weekdays counted for business days."""
     due = table.cadence.due
-    end = f"({table.about[1]})::date"
+    end = end or f"({table.about[1]})::date"
     days = f"({end} - {TIME_ZERO})"
     return {
         "day": days,
@@ -78,11 +78,15 @@ def period_number(table: Table) -> str:
 # ------------------------------------------------------------------------------------------------------- calendar
 
 
+def _there(table: Table) -> str:
+    """SQL that a row has a figure at all."""
+    return " or ".join(f"{c.name} is not null" for c in measured(table)) or "true"
+
+
 def _no_gap(table: Table, raw: str, *, by_series: bool) -> Expectation:
     due = table.cadence.due
     hole = HOLES.get(due.every, 1)
     series = series_name(table) if by_series else "'all'"
-    there = " or ".join(f"{c.name} is not null" for c in measured(table)) or "true"
     closed = (
         "(select count(*) from closed_days where calendar_name = "
         f"'{due.calendar}' and closed_day > period_before and closed_day < period_end)"
@@ -96,10 +100,10 @@ def _no_gap(table: Table, raw: str, *, by_series: bool) -> Expectation:
         with numbered as (
             select
                 _fetch_id,
-                {series} as series_name,
-                {period_number(table)} as number,
-                max(({table.about[1]})::date) as period_end
-            from {{batch}} where {there} group by all
+                {"series_name" if by_series else series} as series_name,
+                number,
+                max(period_end) as period_end
+            from calendar_periods group by all
         ),
         neighbours as (
             select
@@ -119,7 +123,7 @@ def _no_gap(table: Table, raw: str, *, by_series: bool) -> Expectation:
         ),
         known as (
             select distinct {series} as series_name, {period_number(table)} as number
-            from {raw} where ({there}) and not _is_deleted and exists (select 1 from gaps)
+            from {raw} where ({_there(table)}) and not _is_deleted and exists (select 1 from gaps)
         ),
         said as (
             -- both ends were here before, and nothing between them: a gap that was let through once
@@ -147,7 +151,7 @@ def _no_gap(table: Table, raw: str, *, by_series: bool) -> Expectation:
     )
 
 
-def _newest_kept(table: Table, raw: str) -> Expectation:
+def _newest_kept(table: Table) -> Expectation:
     return no_rows(
         "newest_period_kept",
         "No fetch ends before its partition did.",
@@ -160,19 +164,12 @@ def _newest_kept(table: Table, raw: str) -> Expectation:
                 max(({table.about[1]})::date) as ends_on
             from {{batch}} group by all
         ),
-        live as (
-            select * from {raw}
-            where _partition in (select _partition from ends)
-            qualify row_number() over (
-                partition by {", ".join(table.grain)} order by ingested_at desc, _fetch_id desc
-            ) = 1
-        ),
         known as (
-            select _partition, max({period_number(table)}) as number, max(({table.about[1]})::date) as ended_on
-            from live where not _is_deleted group by all
+            select _fetch_id, max({period_number(table, "about_end")}) as number, max(about_end) as ended_on
+            from history_compared group by all
         )
-        select ends._partition, _fetch_id, ends_on, ended_on
-        from ends inner join known on ends._partition = known._partition
+        select _partition, _fetch_id, ends_on, ended_on
+        from ends inner join known using (_fetch_id)
         where ends.number < known.number
         """,
         severity="critical",
@@ -203,57 +200,84 @@ def _units(table: Table, relation: str, more: str) -> str:
     """
 
 
-def _beside(table: Table, raw: str) -> str:
-    """Return the CTEs that set each figure that arrived beside what its series held, and what a series was like."""
+def shared(table: Table, raw: str) -> dict[str, str]:
+    """Return the tables that these checks read, each as a SELECT; of a table without series only the first, or none.
+
+    calendar_periods    a row a period of a series for which a fetch has a figure
+    trend_arrived       a row a figure that arrived: fetch, series, column, number of the period
+    trend_past          the same of what `raw` held, as far back as is looked
+    trend_was           what each series' column was like
+    trend_both          figures of periods that were known before, beside what was known
+    trend_news          figures of periods after the last one known, beside what their series was like
+    """
+    if not follows_a_calendar(table):
+        return {}
+    periods = f"""
+        select
+            _fetch_id,
+            {series_name(table)} as series_name,
+            {period_number(table)} as number,
+            max(({table.about[1]})::date) as period_end
+        from {{batch}} where {_there(table)} group by all
+    """
+    if not _has_series(table):
+        return {"calendar_periods": periods}
     key = ", ".join(table.grain)
-    return f"""
-        with arrived as ({_units(table, "{batch}", "_fetch_id, ")}),
-        reach as (
+    past = f"""
+        with reach as (
             select series_name as reach_series, min(number) - {WINDOW} as reach_from, max(number) as reach_to
-            from arrived group by all
+            from trend_arrived group by all
         ),
         live as (
             select past.* from {raw} as past inner join reach
                 on {series_name(table, "past")} = reach_series
                 and {period_number(table)} between reach_from and reach_to
             qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
-        ),
-        past as ({_units(table, "live where not _is_deleted", "")}),
-        steps as (
-            select *, value - lag(value) over (partition by series_name, column_name order by number) as step
-            from past
-            qualify number > max(number) over (partition by series_name, column_name) - {WINDOW}
-        ),
-        was as (
-            select
-                series_name, column_name, count(*) as past_count, max(number) as last_number,
-                min(value) as lowest, max(value) as highest, min(abs(value)) as least, max(abs(value)) as most,
-                arg_max(value, number) as last_value, count(distinct value) as distinct_count,
-                avg((step <> 0)::integer) as moving_share, quantile_cont(abs(step), 0.99) as large_step
-            from steps group by all having count(*) >= {PAST}
-        ),
-        both_known as (
-            select arrived.*, past.value as past_value
-            from arrived inner join past using (series_name, column_name, number)
-        ),
-        news as (
-            select arrived.*, was.* exclude (series_name, column_name)
-            from arrived inner join was using (series_name, column_name)
-            where arrived.number > was.last_number
         )
+        {_units(table, "live where not _is_deleted", "")}
     """
+    was = f"""
+        with steps as (
+            select *, value - lag(value) over (partition by series_name, column_name order by number) as step
+            from trend_past
+            qualify number > max(number) over (partition by series_name, column_name) - {WINDOW}
+        )
+        select
+            series_name, column_name, count(*) as past_count, max(number) as last_number,
+            min(value) as lowest, max(value) as highest, min(abs(value)) as least, max(abs(value)) as most,
+            arg_max(value, number) as last_value, count(distinct value) as distinct_count,
+            avg((step <> 0)::integer) as moving_share, quantile_cont(abs(step), 0.99) as large_step
+        from steps group by all having count(*) >= {PAST}
+    """
+    both = """
+        select trend_arrived.*, trend_past.value as past_value
+        from trend_arrived inner join trend_past using (series_name, column_name, number)
+    """
+    news = """
+        select trend_arrived.*, trend_was.* exclude (series_name, column_name)
+        from trend_arrived inner join trend_was using (series_name, column_name)
+        where trend_arrived.number > trend_was.last_number
+    """
+    return {
+        "calendar_periods": periods,
+        "trend_arrived": _units(table, "{batch}", "_fetch_id, "),
+        "trend_past": past,
+        "trend_was": was,
+        "trend_both": both,
+        "trend_news": news,
+    }
 
 
-def _news_keeps_its_unit(table: Table, raw: str) -> Expectation:
+def _news_keeps_its_unit() -> Expectation:
     return no_rows(
         "news_keeps_its_unit",
         f"What is new of a steady series is not {SLIP:.0f} times larger or smaller than all of its past, nor of the "
         "opposite sign.",
-        f"""{_beside(table, raw)}
+        f"""
         select
             _fetch_id, series_name, column_name, count(*) as new_count, median(value) as new_value, any_value(lowest) as
             past_lowest, any_value(highest) as past_highest
-        from news
+        from trend_news
         where lowest * highest > 0 and most < {STEADY} * least
         group by all
         having abs(new_value) > {SLIP} * any_value(most)
@@ -266,16 +290,16 @@ def _news_keeps_its_unit(table: Table, raw: str) -> Expectation:
     )
 
 
-def _news_within_the_past(table: Table, raw: str) -> Expectation:
+def _news_within_the_past() -> Expectation:
     return no_rows(
         "news_within_the_past",
         "What is new of a series lies within two ranges of its past, and moves by steps of the size that it had.",
-        f"""{_beside(table, raw)},
-        stepping as (
+        f"""
+        with stepping as (
             select *, value - lag(value, 1, last_value) over (
                 partition by _fetch_id, series_name, column_name order by number
             ) as step
-            from news where past_count >= {MANY}
+            from trend_news where past_count >= {MANY}
         )
         select
             _fetch_id, series_name, column_name, count(*) as new_count, median(value) as new_value,
@@ -292,21 +316,21 @@ def _news_within_the_past(table: Table, raw: str) -> Expectation:
     )
 
 
-def _news_is_no_repetition(table: Table, raw: str) -> Expectation:
+def _news_is_no_repetition() -> Expectation:
     return no_rows(
         "news_is_no_repetition",
         f"The newest period does not repeat the one before in all of {FEWEST} and more figures that always move.",
-        f"""{_beside(table, raw)},
-        newest as (
-            select * from news
+        f"""
+        with newest as (
+            select * from trend_news
             where moving_share >= 0.95
             qualify number = max(number) over (partition by _fetch_id)
         ),
         before as (
-            select _fetch_id, series_name, column_name, number, value from arrived
+            select _fetch_id, series_name, column_name, number, value from trend_arrived
             union
             select fetches._fetch_id, series_name, column_name, number, value
-            from past, (select distinct _fetch_id from arrived) as fetches
+            from trend_past, (select distinct _fetch_id from trend_arrived) as fetches
         ),
         repeated as (
             select newest._fetch_id, newest.number, newest.value = arg_max(before.value, before.number) as is_equal
@@ -324,17 +348,17 @@ def _news_is_no_repetition(table: Table, raw: str) -> Expectation:
     )
 
 
-def _not_shifted(table: Table, raw: str) -> Expectation:
+def _not_shifted() -> Expectation:
     return no_rows(
         "periods_not_shifted",
         "No series says of most periods what it said of the next or of the one before.",
-        f"""{_beside(table, raw)},
-        neighbours as (
+        f"""
+        with neighbours as (
             select
                 *,
                 lag(value) over in_order as value_before,
                 lead(value) over in_order as value_after
-            from past
+            from trend_past
             window in_order as (partition by series_name, column_name order by number)
         ),
         compared as (
@@ -343,9 +367,9 @@ def _not_shifted(table: Table, raw: str) -> Expectation:
                 avg((arrived.value = value_before)::integer) as as_before_share,
                 avg((arrived.value = value_after)::integer) as as_after_share,
                 avg((arrived.value = neighbours.value)::integer) as same_share
-            from arrived
+            from trend_arrived as arrived
             inner join neighbours using (series_name, column_name, number)
-            inner join was using (series_name, column_name)
+            inner join trend_was using (series_name, column_name)
             where distinct_count >= {PAST} / 2 and moving_share >= 0.5
             group by all
         )
@@ -357,14 +381,14 @@ def _not_shifted(table: Table, raw: str) -> Expectation:
     )
 
 
-def _not_copied(table: Table, raw: str) -> Expectation:
+def _not_copied() -> Expectation:
     return no_rows(
         "series_not_copied",
         "No series says now what another one said before.",
-        f"""{_beside(table, raw)},
-        restated as (
+        f"""
+        with restated as (
             select _fetch_id, series_name, column_name
-            from both_known group by all
+            from trend_both group by all
             having count(*) >= {PAST} and count(distinct value) >= {PAST} / 2
                 and avg((value <> past_value)::integer) >= 0.5
         )
@@ -372,8 +396,8 @@ def _not_copied(table: Table, raw: str) -> Expectation:
             new._fetch_id, new.series_name, new.column_name, other.series_name as as_series,
             other.column_name as as_column, count(*) as period_count
         from restated
-        inner join both_known as new using (_fetch_id, series_name, column_name)
-        inner join past as other
+        inner join trend_both as new using (_fetch_id, series_name, column_name)
+        inner join trend_past as other
             on new.number = other.number
             and (new.series_name <> other.series_name or new.column_name <> other.column_name)
         group by all
@@ -384,18 +408,18 @@ def _not_copied(table: Table, raw: str) -> Expectation:
     )
 
 
-def _not_flattened(table: Table, raw: str) -> Expectation:
+def _not_flattened() -> Expectation:
     return no_rows(
         "series_not_flattened",
         "No series that moved is restated as a constant or as straight lines.",
-        f"""{_beside(table, raw)},
-        bends as (
+        f"""
+        with bends as (
             select
                 *,
                 value - 2 * lag(value) over in_order + lag(value, 2) over in_order as bend,
                 value - lag(value) over in_order as step,
                 past_value - 2 * lag(past_value) over in_order + lag(past_value, 2) over in_order as past_bend
-            from both_known
+            from trend_both
             window in_order as (partition by _fetch_id, series_name, column_name order by number)
         )
         select

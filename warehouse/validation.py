@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,8 @@ class Suite:
     table: str
     expectations: tuple[Expectation, ...]
     may_be_empty: str = NEVER
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Tables that several expectations read, made once and in this order, each a SELECT; `{batch}` is the table."""
     calendars: frozenset[Calendar] = frozenset()
     """Whose closed days the expectations read: `closed_days (calendar_name, closed_day)`, weekdays only."""
 
@@ -139,7 +141,9 @@ def judge(
     with stores.damage_noted(database):
         datasource = _open(context, database, config or {})
         try:
-            _give_calendars(datasource, frozenset().union(*(suite.calendars for suite in suites)))
+            _give_calendars(
+                datasource.get_execution_engine(), frozenset().union(*(suite.calendars for suite in suites))
+            )
             for suite in suites:
                 verdicts.append(_judge_table(context, datasource, suite))
                 for finding in verdicts[-1].findings:
@@ -200,18 +204,18 @@ def _open(
     return datasource
 
 
-def _give_calendars(datasource: DuckDBDatasource, calendars: frozenset[Calendar]) -> None:
+def _give_calendars(engine: DuckDBExecutionEngine, calendars: frozenset[Calendar]) -> None:
     """Give the connection, not the file, the days on which publishers are closed."""
+    days = ", ".join(f"('{c}', date '{day}')" for c in sorted(calendars) for day in calendar.closed_days(c))
+    _keep(engine, "closed_days", f"from (values {days or '(null, null)'}) as t(calendar_name, closed_day)")
+
+
+def _keep(engine: DuckDBExecutionEngine, name: str, query: str) -> None:
+    """Keep what a query finds in a table of the connection."""
     import sqlalchemy
 
-    days = ", ".join(f"('{c}', date '{day}')" for c in sorted(calendars) for day in calendar.closed_days(c))
-    with datasource.get_execution_engine().get_connection() as connection:
-        connection.execute(
-            sqlalchemy.text(
-                "create or replace temp table closed_days as select * from "
-                f"(values {days or '(null, null)'}) as t(calendar_name, closed_day)"
-            )
-        )
+    with engine.get_connection() as connection:
+        connection.execute(sqlalchemy.text(f"create or replace temp table {name} as {query}"))
         connection.commit()  # what fails later must not take it along
 
 
@@ -233,6 +237,7 @@ def _judge_table(context: AbstractDataContext, datasource: DuckDBDatasource, sui
         description="The table has rows." if must_have_rows else "The table is empty, and may be.",
         meta={"name": "not_empty"},
     )
+    problems = _share(engine, suite) if row_count else ()
     # On an empty table most expectations pass and the others repeat that it is empty.
     asked = [e for e in suite.expectations if row_count or e.expectation_type.startswith("expect_table_row_count")]
     with warnings.catch_warnings():
@@ -254,31 +259,45 @@ def _judge_table(context: AbstractDataContext, datasource: DuckDBDatasource, sui
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": _SAMPLES}
     )
     order = {e.id: position for position, e in enumerate(definition.suite.expectations)}
-    return Verdict(
-        suite=suite.name,
-        table=suite.table,
-        row_count=row_count,
-        findings=tuple(
-            _finding(suite, result, row_count, engine)
-            for result in sorted(results.results, key=lambda r: order[r.expectation_config.id])
-        ),
-    )
+    findings = [
+        _finding(suite, result, row_count, engine)
+        for result in sorted(results.results, key=lambda r: order[r.expectation_config.id])
+    ]
+    for name in suite.shared:
+        _keep(engine, name, "select 1 where false")  # the next suite must not find what this one made
+    return Verdict(suite=suite.name, table=suite.table, row_count=row_count, findings=(*problems, *findings))
+
+
+def _share(engine: DuckDBExecutionEngine, suite: Suite) -> tuple[Finding, ...]:
+    """Make the tables that a suite shares; what cannot be made is a finding, and so is all that reads it."""
+    from sqlalchemy.exc import DBAPIError
+
+    for name, query in suite.shared.items():
+        try:
+            _keep(engine, name, query.format(batch=suite.table))
+        except DBAPIError as error:
+            return (_unjudged(suite, f"shared_{name}", " ".join(str(error.orig).split())[:500]),)
+    return ()
 
 
 def _verdict_on_missing_table(suite: Suite) -> Verdict:
-    finding = Finding(
+    finding = _unjudged(suite, "table_exists", "The table is not in the file.")
+    return Verdict(suite=suite.name, table=suite.table, row_count=0, findings=(finding,))
+
+
+def _unjudged(suite: Suite, name: str, detail: str) -> Finding:
+    return Finding(
         suite=suite.name,
         table=suite.table,
-        expectation="table_exists",
+        expectation=name,
         column=None,
         severity="critical",
         success=False,
         observed=None,
         unexpected_count=None,
         row_count=0,
-        detail="The table is not in the file.",
+        detail=detail,
     )
-    return Verdict(suite=suite.name, table=suite.table, row_count=0, findings=(finding,))
 
 
 def _finding(
