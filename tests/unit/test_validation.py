@@ -2,6 +2,7 @@ import duckdb
 import great_expectations.expectations as gxe
 import pytest
 
+from expectations.checks import no_rows
 from warehouse.errors import ConfigurationError
 from warehouse.validation import Suite, judge
 
@@ -142,6 +143,50 @@ def test_rows_found_by_sql_are_shown(database):
     assert finding.expectation == "no_high_id"
     assert finding.unexpected_count == 2
     assert finding.detail == "No id is high. For example id=998, kind=c; id=999, kind=a."
+
+
+SHARED = {
+    "kinds": "select kind, count(*) as kind_count from {batch} group by kind",
+    "largest": "select max(kind_count) as kind_count from kinds",
+}
+
+
+def of_kinds(least, **more):
+    query = f"select * from kinds where kind_count < {least}"
+    return suite_of(no_rows("no_rare_kind", "No kind is rare.", query, severity="critical"), **more)
+
+
+def test_what_a_suite_shares_is_read_by_its_checks_and_by_no_other_suites(database):
+    passes, fails, alone = judge(
+        database, [of_kinds(2, shared=SHARED), of_kinds(334, name="b", shared=SHARED), of_kinds(2, name="c")]
+    )
+    assert passes.passed
+    assert [(f.expectation, f.unexpected_count) for f in fails.failures] == [("no_rare_kind", 2)]
+    assert "kind=b, kind_count=333" in fails.failures[0].detail
+    assert "could not be judged" in alone.failures[0].detail
+
+
+def test_what_a_suite_cannot_share_is_critical_and_so_is_what_would_read_it(database):
+    broken = {"kinds": "select no_such_column from {batch}", "largest": SHARED["largest"]}
+    verdict, other = judge(database, [of_kinds(2, shared=broken), suite_of(name="b")])
+    assert [f.expectation for f in verdict.failures] == ["shared_kinds", "no_rare_kind"]
+    assert "no_such_column" in verdict.failures[0].detail
+    assert other.passed
+
+
+def test_a_query_of_ours_runs_once_and_once_more_only_for_the_rows_of_a_failure(database, monkeypatch):
+    from warehouse.gx_duckdb import DuckDBExecutionEngine
+
+    asked = []
+    run = DuckDBExecutionEngine.execute_query
+    monkeypatch.setattr(
+        DuckDBExecutionEngine, "execute_query", lambda self, query: (asked.append(str(query)), run(self, query))[1]
+    )
+    for least, times in ((-1, 1), (1000, 2)):
+        asked.clear()
+        query = f"select * from {{batch}} where id < {least}"
+        judge(database, [suite_of(no_rows("no_low_id", "No id is low.", query, severity="warning"))])
+        assert sum(f"id < {least}" in each for each in asked) == times
 
 
 def test_a_critical_finding_stops_and_a_warning_is_only_said(database):
