@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import great_expectations.expectations as gxe
 
-from expectations import no_rows
+from expectations.checks import no_rows
 from expectations.cross import release_agreements
 from warehouse.sources import tables
 from warehouse.validation import NEVER, Suite
