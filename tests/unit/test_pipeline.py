@@ -289,11 +289,11 @@ def test_a_record_that_moves_to_another_partition_is_one_record(settings, live, 
 
 def test_knowledge_of_a_record_never_goes_backwards(ingest, publisher, toy):
     """Its rule says tomorrow evening; it is withdrawn today: the withdrawal may not come before the record."""
-    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    tomorrow, after = (f"{datetime.now(UTC) + timedelta(days=d):%Y-%m-%d}" for d in (1, 2))
     rows = [rate(f"2026-01-{d:02}", 1) for d in range(1, 10)]
     publisher.says("/rates/all", rates_json(*rows, rate(tomorrow, 1)))
     ingest()
-    publisher.says("/rates/all", rates_json(*rows))
+    publisher.says("/rates/all", rates_json(*rows, rate(after, 1)))
     versions = [r for r in ingest() if r[0] == tomorrow]
     assert [gone for _, _, gone in values(versions)] == [False, True]
     assert versions[1][3] >= versions[0][3]
