@@ -100,6 +100,8 @@ class Answer:
     """Most rows that one record of the wire becomes."""
     revised: str | None = None
     """Column of a number that the publisher may revise alone, where it is not the page's."""
+    is_newest_first: bool = False
+    """Whether the first record is the newest, which a publisher revises and does not withdraw."""
     later: Mapping[str, bytes] | None = None
     """Bodies by address that the publisher answers with later: one value is another, one record is withdrawn."""
 
@@ -268,6 +270,7 @@ def later(answer: Answer) -> dict[str, bytes]:
 
     def change(grid: _Grid, column: str | None) -> None:
         row, place = _cell(grid, answer.revised or column)
+        row = 0 if answer.is_newest_first else row
         value = grid.rows[row][place]
         grid.rows[row][place] = _next(value) if isinstance(value, str) else type(value)(Decimal(str(value)) + 1)
         del grid.rows[0 if row else -1]
