@@ -8,6 +8,7 @@ publishers say of one figure is in cross.py. Adding a source adds no line here. 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING
 import great_expectations.expectations as gxe
 
 from expectations import history, trends
-from expectations.checks import no_rows
+from expectations.checks import NoRows, no_rows
 from expectations.cross import agreements
 from warehouse.errors import ConfigurationError
 from warehouse.sources import tables
 from warehouse.validation import NEVER, Suite
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
     from great_expectations.expectations.expectation import Expectation
 
     from warehouse.contract import Source, Table
@@ -30,8 +34,34 @@ STAMPS = ("_partition", "_origin", "_source_url", "_source_sha256", "_fetch_id",
 """What the loader adds to every incoming row."""
 
 
-def suite(table: Table, source: Source, *checks: Expectation, may_be_empty: str = NEVER) -> Suite:
-    """Return what the contract implies for `incoming.<source>__<table>`, then the given checks."""
+@dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """A finding of what a contract implies that a person looked at and found true: from then on it is only said.
+
+    A publisher that changes its base or skips a month for good would be held back for ever otherwise. It is of what was
+    fetched up to a day, so that the same thing stops when it happens again, and a replay judges as the night did.
+    """
+
+    check: str
+    until: date
+    because: str
+    """Dated, as the reason of every bound."""
+    partition: str = ""
+    """The only one that it is for; empty for all."""
+
+
+def suite(
+    table: Table,
+    source: Source,
+    *checks: Expectation,
+    may_be_empty: str = NEVER,
+    waivers: tuple[Waiver, ...] = (),
+) -> Suite:
+    """Return what the contract implies for `incoming.<source>__<table>`, then the given checks.
+
+    Raises:
+        ConfigurationError: a waiver is for no check that the contract implies of a table's past or its series.
+    """
     name = f"{source.code}__{table.name}"
     required = [c.name for c in table.columns if c.required]
     return Suite(
@@ -47,8 +77,7 @@ def suite(table: Table, source: Source, *checks: Expectation, may_be_empty: str 
             ),
             _one_row_per_key_and_fetch(table),
             _periods_in_order(table),
-            *history.against_its_past(table),
-            *trends.going_on(table, f"raw.{name}"),
+            *_let_through((*history.against_its_past(table), *trends.going_on(table, f"raw.{name}")), waivers),
             *agreements(source.code, table.name),
             *checks,
         ),
@@ -88,6 +117,32 @@ def _written(code: str) -> list[Suite]:
     if len({one.table for one in suites}) < len(suites):
         raise ConfigurationError(f"expectations/{code}.py has two suites for a table")
     return suites
+
+
+def _let_through(derived: tuple[NoRows, ...], waivers: tuple[Waiver, ...]) -> Iterator[NoRows]:
+    names = [check.meta["name"] for check in derived]
+    for waiver in waivers:
+        if waiver.check not in names:
+            raise ConfigurationError("A waiver is for no derived check of its table", expected=names, got=waiver.check)
+    for check in derived:
+        one = check
+        for waiver in waivers:
+            if waiver.check == check.meta["name"]:
+                of_partition = f" and _partition = '{waiver.partition}'" if waiver.partition else ""
+                fetches = (
+                    "(select _fetch_id from {batch} "
+                    f"where fetched_at < timestamptz '{waiver.until} 00:00:00+00' + interval 1 day{of_partition})"
+                )
+                yield no_rows(
+                    waiver.check,
+                    f"{check.description} What was fetched up to {waiver.until} is let through.",
+                    f"select * from ({one.unexpected_rows_query}) where _fetch_id in {fetches}",
+                    severity="warning",
+                    because=waiver.because,
+                )
+                rest = f"select * from ({one.unexpected_rows_query}) where _fetch_id not in {fetches}"
+                one = one.copy(update={"unexpected_rows_query": rest})
+        yield one
 
 
 def _not_null(column: str) -> Expectation:

@@ -11,8 +11,7 @@ from expectations.checks import no_rows
 from warehouse.versions import ASIDE, may_be_aside
 
 if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
-
+    from expectations.checks import NoRows
     from warehouse.contract import Column, Table
 
 SHRUNKEN_SHARE = 0.01
@@ -42,7 +41,7 @@ def series_name(table: Table, relation: str = "") -> str:
     return f"concat_ws(' / ', {parts})" if parts else "'all'"
 
 
-def against_its_past(table: Table) -> tuple[Expectation, ...]:
+def against_its_past(table: Table) -> tuple[NoRows, ...]:
     """Return what is expected of every fetch, given what `raw` holds of its partition; they read `shared`."""
     return (
         *((_not_shrunken(), _not_truncated()) if table.is_snapshot else ()),
@@ -158,7 +157,7 @@ def _moves(table: Table) -> str:
     return f"[{', '.join(pairs)}]"
 
 
-def _not_truncated() -> Expectation:
+def _not_truncated() -> NoRows:
     return no_rows(
         "history_not_truncated",
         "No fetch starts later than its partition did before.",
@@ -170,7 +169,7 @@ def _not_truncated() -> Expectation:
     )
 
 
-def _not_shrunken() -> Expectation:
+def _not_shrunken() -> NoRows:
     return no_rows(
         "history_not_shrunken",
         f"No fetch lacks more than {SHRUNKEN_SHARE:.0%} of the keys that its partition had before.",
@@ -183,7 +182,7 @@ def _not_shrunken() -> Expectation:
     )
 
 
-def _values_not_lost() -> Expectation:
+def _values_not_lost() -> NoRows:
     return no_rows(
         "history_keeps_its_values",
         f"No fetch leaves empty, in more than {LOST_SHARE:.0%} of its partition's rows, a figure that was there.",
@@ -196,7 +195,7 @@ def _values_not_lost() -> Expectation:
     )
 
 
-def _not_restated() -> Expectation:
+def _not_restated() -> NoRows:
     return no_rows(
         "history_not_restated",
         f"No fetch changes more than {RESTATED_SHARE:.0%} of what its partition said before, nor half of a stretch of "
@@ -237,7 +236,7 @@ def _not_restated() -> Expectation:
     )
 
 
-def _keeps_its_unit() -> Expectation:
+def _keeps_its_unit() -> NoRows:
     return no_rows(
         "history_keeps_its_unit",
         "No fetch moves a series, or most of what it changes of a column, by a factor of ten or a power of it, or to "
@@ -262,7 +261,7 @@ def _keeps_its_unit() -> Expectation:
     )
 
 
-def _not_rescaled() -> Expectation:
+def _not_rescaled() -> NoRows:
     return no_rows(
         "history_not_rescaled",
         f"No fetch moves {MANY_ROWS} figures of a series and more by one and the same factor, {RESCALED:.1%} or more.",

@@ -13,8 +13,7 @@ from expectations.checks import no_rows
 from expectations.history import measured, series_name
 
 if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
-
+    from expectations.checks import NoRows
     from warehouse.contract import Table
 
 WINDOW = 400
@@ -41,7 +40,7 @@ def _has_series(table: Table) -> bool:
     return follows_a_calendar(table) and bool(measured(table)) and set(table.series) < set(table.grain)
 
 
-def going_on(table: Table, raw: str) -> tuple[Expectation, ...]:
+def going_on(table: Table, raw: str) -> tuple[NoRows, ...]:
     """Return what is expected of every fetch, given the series that `raw` holds; they read `shared`."""
     calendar = (_no_gap(table, raw, by_series=False),) if follows_a_calendar(table) else ()
     if not _has_series(table):
@@ -83,7 +82,7 @@ def _there(table: Table) -> str:
     return " or ".join(f"{c.name} is not null" for c in measured(table)) or "true"
 
 
-def _no_gap(table: Table, raw: str, *, by_series: bool) -> Expectation:
+def _no_gap(table: Table, raw: str, *, by_series: bool) -> NoRows:
     due = table.cadence.due
     hole = HOLES.get(due.every, 1)
     series = series_name(table) if by_series else "'all'"
@@ -151,7 +150,7 @@ def _no_gap(table: Table, raw: str, *, by_series: bool) -> Expectation:
     )
 
 
-def _newest_kept(table: Table) -> Expectation:
+def _newest_kept(table: Table) -> NoRows:
     return no_rows(
         "newest_period_kept",
         "No fetch ends before its partition did.",
@@ -268,7 +267,7 @@ def shared(table: Table, raw: str) -> dict[str, str]:
     }
 
 
-def _news_keeps_its_unit() -> Expectation:
+def _news_keeps_its_unit() -> NoRows:
     return no_rows(
         "news_keeps_its_unit",
         f"What is new of a steady series is not {SLIP:.0f} times larger or smaller than all of its past, nor of the "
@@ -290,7 +289,7 @@ def _news_keeps_its_unit() -> Expectation:
     )
 
 
-def _news_within_the_past() -> Expectation:
+def _news_within_the_past() -> NoRows:
     return no_rows(
         "news_within_the_past",
         "What is new of a series lies within two ranges of its past, and moves by steps of the size that it had.",
@@ -316,7 +315,7 @@ def _news_within_the_past() -> Expectation:
     )
 
 
-def _news_is_no_repetition() -> Expectation:
+def _news_is_no_repetition() -> NoRows:
     return no_rows(
         "news_is_no_repetition",
         f"The newest period does not repeat the one before in all of {FEWEST} and more figures that always move.",
@@ -348,7 +347,7 @@ def _news_is_no_repetition() -> Expectation:
     )
 
 
-def _not_shifted() -> Expectation:
+def _not_shifted() -> NoRows:
     return no_rows(
         "periods_not_shifted",
         "No series says of most periods what it said of the next or of the one before.",
@@ -381,7 +380,7 @@ def _not_shifted() -> Expectation:
     )
 
 
-def _not_copied() -> Expectation:
+def _not_copied() -> NoRows:
     return no_rows(
         "series_not_copied",
         "No series says now what another one said before.",
@@ -408,7 +407,7 @@ def _not_copied() -> Expectation:
     )
 
 
-def _not_flattened() -> Expectation:
+def _not_flattened() -> NoRows:
     return no_rows(
         "series_not_flattened",
         "No series that moved is restated as a constant or as straight lines.",

@@ -1,13 +1,15 @@
 """What follows from a contract alone, shown on the toy table."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
-from expectations import incoming_suites, suite
+from expectations import Waiver, incoming_suites, suite
 from tests.unit.toy import toy_source
 from warehouse import sources
 from warehouse.contract import Column
+from warehouse.errors import ConfigurationError
 from warehouse.validation import judge
 
 SOURCE = toy_source("https://toy.example")
@@ -364,3 +366,27 @@ def test_figures_that_always_were_alike_are_no_copies(warehouse_file):
     warehouse_file.fill("toy__rates", f"select * replace (a as b) from ({FIVE} from range(100) as r(i))")
     warehouse_file.promote("toy__rates")
     assert failed(warehouse_file, suite(WIDE, SOURCE)) == {}
+
+
+# --------------------------------------------------------------------------------------------------------- let through
+
+
+def test_a_rebased_series_is_said_after_someone_let_it_through_and_stops_again_the_next_time(walked):
+    fetched = date(2026, 7, 25)
+    walked.run(f"update incoming.toy__rates set rate_pct = rate_pct * 1.5, fetched_at = '{fetched} 23:59:00+00'")
+    for until, severity in ((fetched, "warning"), (fetched - timedelta(days=1), "critical")):
+        waiver = Waiver(check="history_not_rescaled", until=until, because="2026-11-29: the index has another base.")
+        found = failed(walked, suite(RATES, SOURCE, waivers=(waiver,)))
+        assert found["history_not_rescaled"].severity == severity
+    elsewhere = replace(waiver, until=fetched, partition="another")
+    assert failed(walked, suite(RATES, SOURCE, waivers=(elsewhere,)))["history_not_rescaled"].severity == "critical"
+    assert failed(walked, suite(RATES, SOURCE, waivers=(elsewhere, replace(elsewhere, partition="all")))).keys() == {
+        "history_not_rescaled",
+        "history_not_restated",
+    }
+
+
+def test_a_waiver_for_what_is_not_asked_is_refused():
+    waiver = Waiver(check="history_not_shrunk", until=date(2026, 7, 25), because="2026-11-29: a slip.")
+    with pytest.raises(ConfigurationError, match="history_not_shrunken"):
+        suite(RATES, SOURCE, waivers=(waiver,))
