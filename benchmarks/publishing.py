@@ -25,16 +25,16 @@ from warehouse.settings import Settings
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 TABLES = 8
-SERIES = 50
+DAYS = 14_600
 ROWS_OF_A_GIGABYTE = 64_000_000
 SHARE = 0.01
 ROWS = """
     select
         'series_' || (n % {series}) as series_id,
-        date '1986-01-01' + (n // {series} * 14600 // {per_series})::integer as period_end,
+        date '1986-01-01' + (n // {series})::integer as period_end,
         random() as value,
         random() * 1000 as numerator,
-        timestamptz '1986-01-02 22:00:00+00' + to_days((n // {series} * 14600 // {per_series})::integer) as known_at,
+        timestamptz '1986-01-02 22:00:00+00' + to_days((n // {series})::integer) as known_at,
         null::timestamptz as known_until,
         '2026.11.28' as run_id
     from range({first}, {last}) as numbers (n)
@@ -70,8 +70,8 @@ def fill(settings: Settings, gigabytes: float) -> int:
 
 
 def made(first: int, last: int, rows: int) -> str:
-    """Return the query of some rows of a table that has `rows` rows over forty years."""
-    return ROWS.format(series=SERIES, per_series=rows // SERIES + 1, first=first, last=last)
+    """Return the query of some rows of a table that has `rows` rows over forty years: one a series and day."""
+    return ROWS.format(series=-(-rows // DAYS), first=first, last=last)
 
 
 def change(settings: Settings, rows: int, kind: str) -> None:

@@ -334,7 +334,7 @@ class _Comparison:
                 got=table,
             )
         shared = [name for name in named if name in earlier and name in later]
-        found = [self._table(name, largest) for name in shared if not self._is_same(name)]
+        found = [self._table(name, largest, where) for name in shared if (where := self._where(name)) is not None]
         differ = tuple(t for t in found if t.added or t.removed or t.changed or t.moved)
         return Changes(
             before=self.before.id,
@@ -364,14 +364,32 @@ class _Comparison:
                 found[name].columns[column[0]] = (column[1], column[2])
         return found
 
-    def _is_same(self, name: str) -> bool:
-        """Whether the manifests have equal digests of a table, so that its rows need not be read."""
+    def _where(self, name: str) -> str | None:
+        """Return the condition of the rows of a table that can differ, by the digests in the manifests; None of none.
+
+        Rows of parts with equal digests need not be read. Every part that differs is read on both sides, so a row that
+        went from one to another is in both.
+        """
         one, other = (
             packing.Packed.of(side.manifest.get("tables", {}).get(name, {})) for side in (self.before, self.after)
         )
-        return one is not None and one == other
+        if one is None or other is None:
+            return "true"
+        if one == other:
+            return None
+        # What is compared of a row is found by its key, and by the key without known_at: neither leads out of a part
+        # that is cut by a column of both.
+        key = self.keys.get(name)
+        is_cut_alike = one.shape == other.shape and one.cut_by == other.cut_by and one.cut_by != "known_at"
+        if not is_cut_alike or (key and one.cut_by not in key.columns):
+            return "true"
+        return one.within(one.differing(other))
 
-    def _table(self, name: str, largest: int) -> TableChanges:
+    def _table(self, name: str, largest: int, where: str) -> TableChanges:
+        for side in ("earlier", "later"):
+            self.connection.execute(
+                f"create or replace temp view {side}_rows as select * from {side}.{name} where {where}"
+            )
         earlier, later = (self.described[side][name].columns for side in ("earlier", "later"))
         columns = [_Column(name=c, types=(earlier[c][0], later[c][0])) for c in earlier if c in later]
         key = self.keys.get(name)
@@ -381,12 +399,12 @@ class _Comparison:
         alike = {c.name for c in columns if c.is_number or c.types[0] == c.types[1]}
         key = key if key and {*key.columns} <= alike else None
         if key:
-            added, removed, changed = self._touch(name, key, columns)
+            added, removed, changed = self._touch(key, columns)
             if removed or changed or key.has_versions:
-                self._pair(name, key, columns)
+                self._pair(key, columns)
                 self._unpivot(name, key, columns)
         else:
-            added, removed, changed = (*self._rows_only(name, columns), 0)
+            added, removed, changed = (*self._rows_only(columns), 0)
         counted = self.connection.execute(
             f"select (select count(*) from earlier.{name}), (select count(*) from later.{name}), "
             "(select count(*) from moved where table_name = ?)",
@@ -406,17 +424,17 @@ class _Comparison:
             largest=self._largest(name, largest),
         )
 
-    def _rows_only(self, name: str, columns: Sequence[_Column]) -> tuple[int, int]:
+    def _rows_only(self, columns: Sequence[_Column]) -> tuple[int, int]:
         """Return how many rows came and went of a table that says nothing of what a row is one of."""
         names = ", ".join(f'"{c.name}"' for c in columns)
-        sides = [f"select {names} from {side}.{name}" for side in ("earlier", "later")]
+        sides = [f"select {names} from {side}_rows" for side in ("earlier", "later")]
         counts = self.connection.execute(
             f"select (select count(*) from ({sides[1]} except all {sides[0]})), "
             f"(select count(*) from ({sides[0]} except all {sides[1]}))"
         ).fetchone()
         return (counts[0], counts[1]) if counts else (0, 0)
 
-    def _touch(self, name: str, key: _Key, columns: Sequence[_Column]) -> tuple[int, int, int]:
+    def _touch(self, key: _Key, columns: Sequence[_Column]) -> tuple[int, int, int]:
         """Fill `touched` with the keys and states of knowledge that differ; return rows added, removed and changed."""
         values = [c for c in columns if c.name not in key.columns and c.is_value]
         differs = " or ".join(c.differs(c.of("b"), c.of("a")) for c in values) or "false"
@@ -426,8 +444,8 @@ class _Comparison:
             create or replace temp table touched as
             select {keys}, b.is_there is not null as is_in_1, a.is_there is not null as is_in_2,
                 is_in_1 and is_in_2 and ({differs}) as is_changed
-            from (select *, true as is_there from earlier.{name}) as b
-            full join (select *, true as is_there from later.{name}) as a on {_same("b", "a", key.columns)}
+            from (select *, true as is_there from earlier_rows) as b
+            full join (select *, true as is_there from later_rows) as a on {_same("b", "a", key.columns)}
             where b.is_there is null or a.is_there is null or ({differs}) or {has_ended}
         """)
         counts = self.connection.execute(
@@ -436,7 +454,7 @@ class _Comparison:
         ).fetchone()
         return (counts[0], counts[1], counts[2]) if counts else (0, 0, 0)
 
-    def _pair(self, name: str, key: _Key, columns: Sequence[_Column]) -> None:
+    def _pair(self, key: _Key, columns: Sequence[_Column]) -> None:
         """Fill `pairs` with rows of before and after that tell otherwise, and with what made them."""
         same = "landed_late" if self.is_same_code else "recomputed"
         names = {c.name for c in columns}
@@ -452,15 +470,15 @@ class _Comparison:
             create or replace temp table pairs as
             select {cause} as cause, {row[0]} as b, {row[1]} as a
             from touched
-            inner join earlier.{name} as b on {_same("touched", "b", key.columns)}
-            inner join later.{name} as a on {_same("touched", "a", key.columns)}
+            inner join earlier_rows as b on {_same("touched", "b", key.columns)}
+            inner join later_rows as a on {_same("touched", "a", key.columns)}
             where touched.is_changed and {about_the_same}
         """)
         if not key.has_versions:
             self.connection.execute(f"""
                 insert into pairs
                 select 'removed', {row[0]}, null
-                from touched inner join earlier.{name} as b on {_same("touched", "b", key.columns)}
+                from touched inner join earlier_rows as b on {_same("touched", "b", key.columns)}
                 where not touched.is_in_2
             """)
             return
@@ -468,7 +486,7 @@ class _Comparison:
         ended = _ended("b", "a") if _can_end(key, columns) else "false"
         order = ", ".join(f'"{c}"' for c in subject)
         newest = [
-            f"select *, true as is_there from {side}.{name} as side semi join news on {_same('side', 'news', subject)} "
+            f"select *, true as is_there from {side}_rows as side semi join news on {_same('side', 'news', subject)} "
             f"qualify row_number() over (partition by {order} order by known_at desc) = 1"
             for side in ("earlier", "later")
         ]
@@ -490,7 +508,7 @@ class _Comparison:
                 case when a.is_there and a.known_at <> b.known_at then {row[1]} end
             from b
             left join a on {_same("b", "a", subject)}
-            left join (select *, true as is_there from later.{name}) as told on {_same("b", "told", key.columns)}
+            left join (select *, true as is_there from later_rows) as told on {_same("b", "told", key.columns)}
             where a.is_there is null or a.known_at <> b.known_at or {ended}
         """)
 

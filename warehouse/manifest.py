@@ -47,6 +47,9 @@ class Table(msgspec.Struct):
     parts: Annotated[
         dict[str, Part] | None, Meta(description="By name of the Parquet file, of which ops has none.")
     ] = None
+    cut_by: Annotated[
+        str | None, Meta(description="Column of the day whose years the parts are; null of a table of one part.")
+    ] = None
     contract: Annotated[Contract | None, Meta(description="Of marts and metrics; ops has none.")] = None
 
 

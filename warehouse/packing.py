@@ -13,7 +13,7 @@ import logging
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ DATABASE = "warehouse.duckdb"
 PARQUET = "parquet"
 WHOLE = "all"
 """The one part of a table that is not cut by years."""
+NO_YEAR = "none"
+"""The part of rows of a cut table that have no day."""
 PARTED_ROWS = 500_000
 """From so many rows on, a table's Parquet is cut by the years of what its rows are about."""
 MOST_FREE = 0.3
@@ -56,6 +58,9 @@ class Packed:
     rows: int
     shape: str
     parts: dict[str, Part]
+    # What `shape` is a digest of has it as well, so that a manifest from before it stood there is no other content.
+    cut_by: str | None = field(default=None, compare=False)
+    """The day whose years the parts are; None of a table of one part."""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Packed | None:
@@ -63,7 +68,26 @@ class Packed:
         if "parts" not in entry:
             return None
         parts = {name: Part(**part) for name, part in entry["parts"].items()}
-        return cls(rows=entry["rows"], shape=entry["shape"], parts=parts)
+        return cls(rows=entry["rows"], shape=entry["shape"], parts=parts, cut_by=entry.get("cut_by"))
+
+    def differing(self, other: Packed) -> list[str]:
+        """Return the names of the parts that only one of two has, or that hold other rows in the other."""
+        return [name for name in {**self.parts, **other.parts} if self.parts.get(name) != other.parts.get(name)]
+
+    def within(self, names: Sequence[str]) -> str:
+        """Return the condition that a row is in one of these parts.
+
+        DuckDB skips rows by a range of days, and not by an expression of them.
+        """
+        if self.cut_by is None:
+            return "true"
+        years = sorted(int(name) for name in names if name != NO_YEAR)
+        year = f'year("{self.cut_by}")'
+        conditions = [f"{year} is null"] if NO_YEAR in names else []
+        if years:
+            days = f'"{self.cut_by}" between make_date({years[0]}, 1, 1) and make_date({years[-1]}, 12, 31)'
+            conditions.append(f"{days} and {year} in ({', '.join(map(str, years))})")
+        return f"({' or '.join(conditions or ['false'])})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,23 +115,21 @@ class _Table:
 
 
 def write(
-    settings: Settings, building: Path, before: Path | None, tables_before: Mapping[str, Any], terms: str
+    settings: Settings, building: Path, before: Path | None, manifest_before: Mapping[str, Any], terms: str
 ) -> dict[str, Packed]:
     """Write `warehouse.duckdb` and Parquet of the published schemas into a folder, and return what is in them.
 
-    `before` is the folder of the release to take over from, if there is one, and `tables_before` what its manifest says
-    of its tables. `terms` go into every Parquet file. What stands in the
-    new file is compared with the builder's at the end, whatever was taken over; where that differs, all is written
-    from the builder's file.
+    `before` is the folder of the release to take over from, if there is one, `manifest_before` its manifest. `terms` go
+    into every Parquet file. A file that is taken over must have the checksum that the manifest says, and what is put
+    into it is compared with the builder's at the end; where either differs, all is written from the builder's file.
 
     Raises:
         ConfigurationError: the new file differs from the builder's also then.
     """
     import duckdb
 
-    known = {name: each for name, entry in tables_before.items() if (each := Packed.of(entry))}
     try:
-        packed, differing = _write(settings, building, before, known, terms)
+        packed, differing = _write(settings, building, before, manifest_before, terms)
     except duckdb.Error as error:
         if not before:
             raise
@@ -128,13 +150,18 @@ def write(
 
 
 def _write(
-    settings: Settings, building: Path, before: Path | None, known: Mapping[str, Packed], terms: str
+    settings: Settings, building: Path, before: Path | None, manifest_before: Mapping[str, Any], terms: str
 ) -> tuple[dict[str, Packed], list[str]]:
     """Return what is in the tables, and the names of those of which the file holds something else in the end."""
     import duckdb
 
     target = building / DATABASE
+    known = {n: each for n, entry in manifest_before.get("tables", {}).items() if (each := Packed.of(entry))}
     taken = known if before and _take_over(before / DATABASE, target) else {}
+    # To read the bytes takes a fraction of what digests of the rows do, and says as much of those that stay.
+    if taken and checksum(target) != manifest_before["files"][DATABASE]:
+        return {}, [DATABASE]
+    written: dict[str, tuple[Sequence[str], str]] = {}
     connection = duckdb.connect(str(target), config=settings.duckdb_config)
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -146,24 +173,33 @@ def _write(
             new, old = packed[table.full], taken.get(table.full)
             if old is None or old.shape != new.shape:
                 _create(connection, table)
+                written[table.full] = list(new.parts), "true"
             elif old != new:
-                _exchange(
-                    connection,
-                    table,
-                    new,
-                    [p for p in {**old.parts, **new.parts} if old.parts.get(p) != new.parts.get(p)],
-                )
+                names = new.differing(old)
+                where = new.within(names) if old.cut_by == new.cut_by else "true"
+                _exchange(connection, table, where)
+                written[table.full] = names, where
             if table.schema != "ops":
                 _write_parquet(connection, building, table, new, before, known.get(table.full))
         connection.execute("detach builder")
         connection.execute(macros(settings))
         connection.execute("checkpoint")
-        differing = [t.full for t in tables if _digest(connection, t, "warehouse") != packed[t.full]]
+        differing = [
+            table.full
+            for table in tables
+            if table.full in written and not _is_written(connection, table, packed[table.full], *written[table.full])
+        ]
     finally:
         connection.close()
     if target.with_name(target.name + ".wal").exists():
         raise ConfigurationError(f"{target} has a write-ahead log after its checkpoint", expected="none", got="one")
     return packed, differing
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def copy_sharing(source: Path, target: Path) -> None:
@@ -272,27 +308,36 @@ def _table(
     )
 
 
-def _digest(connection: duckdb.DuckDBPyConnection, table: _Table, catalogue: str) -> Packed:
-    """Return what is in a table. Whoever computed a row is part of it: a row that stays keeps the run that made it."""
+def _digest(connection: duckdb.DuckDBPyConnection, table: _Table, catalogue: str, where: str = "true") -> Packed:
+    """Return what is in a table, of its parts those of which this condition holds.
+
+    Whoever computed a row is part of it: a row that stays keeps the run that made it.
+    """
     (rows,) = connection.execute(f"select count(*) from {catalogue}.{table.full}").fetchone() or (0,)
-    cut = _cut(table, rows)
+    cut_by = table.cut_by if rows >= PARTED_ROWS else None
+    year = f'year("{cut_by}")' if cut_by else "null"
+    name = f"coalesce(year::varchar, '{NO_YEAR}')" if cut_by else f"'{WHOLE}'"
+    # Rows are grouped by a number and only groups are named: a text of every row takes longer than its digest.
     parts = connection.execute(
-        f"select {cut} as part, count(*), sum(hash(*columns(*)))::varchar "
-        f"from {catalogue}.{table.full} group by part order by part"
+        f"select {name} as part, count, digest::varchar from "
+        f"(select {year} as year, count(*) as count, sum(hash(*columns(*))) as digest from {catalogue}.{table.full} "
+        f"where {where} group by all) order by part"
     ).fetchall()
     return Packed(
         rows=rows,
         shape=table.shape,
         parts={name: Part(rows=count, digest=digest) for name, count, digest in parts}
         or {WHOLE: Part(rows=0, digest="0")},
+        cut_by=cut_by,
     )
 
 
-def _cut(table: _Table, rows: int) -> str:
-    """Return the expression of the part that a row is in."""
-    if table.cut_by is None or rows < PARTED_ROWS:
-        return f"'{WHOLE}'"
-    return f"coalesce(year({table.cut_by})::varchar, 'none')"
+def _is_written(
+    connection: duckdb.DuckDBPyConnection, table: _Table, packed: Packed, names: Sequence[str], where: str
+) -> bool:
+    """Whether the new file has the rows that it should: in number, and in these parts, of which the condition holds."""
+    found = _digest(connection, table, "warehouse", where)
+    return found.rows == packed.rows and all(found.parts.get(name) == packed.parts.get(name) for name in names)
 
 
 def _clear(connection: duckdb.DuckDBPyConnection, kept: set[str]) -> None:
@@ -320,29 +365,32 @@ def _create(connection: duckdb.DuckDBPyConnection, table: _Table) -> None:
             connection.execute(f"comment on column {table.full}.{column} is '{quoted(text)}'")
 
 
-def _exchange(connection: duckdb.DuckDBPyConnection, table: _Table, packed: Packed, parts: Sequence[str]) -> None:
-    """Exchange, in the parts that differ, the rows that do."""
-    cut = _cut(table, packed.rows)
-    digest = "hash(*columns(*))"
+def _exchange(connection: duckdb.DuckDBPyConnection, table: _Table, where: str) -> None:
+    """Exchange the rows that differ, among those of which this condition holds."""
     for name, catalogue in (("old_rows", ""), ("new_rows", "builder.")):
         connection.execute(
-            f"create or replace temp table {name} as select rowid as place, {digest} as digest "
-            f"from {catalogue}{table.full} where list_contains(?, {cut})",
-            [list(parts)],
+            f"create or replace temp table {name} as select rowid as place, hash(*columns(*)) as digest "
+            f"from {catalogue}{table.full} where {where}"
         )
-    # Rows that are there more often on one side are not told by their digests: then all of these parts are replaced.
-    is_told = connection.execute(
-        "select not exists (select 1 from (select digest, count(*) as n from old_rows group by all) as before "
-        "inner join (select digest, count(*) as n from new_rows group by all) as after using (digest) "
-        "where before.n <> after.n)"
-    ).fetchone() == (True,)
-    gone, come = (
-        f"select place from {mine}" + (f" where digest not in (select digest from {other})" if is_told else "")
-        for mine, other in (("old_rows", "new_rows"), ("new_rows", "old_rows"))
+    for name, mine, other in (("gone", "old_rows", "new_rows"), ("come", "new_rows", "old_rows")):
+        connection.execute(f"create or replace temp table {name} as from {mine} anti join {other} using (digest)")
+    # Rows that are there more often on one side are not told by their digests: what stays is not the same on both then,
+    # and all of these rows are replaced.
+    kept = [
+        connection.execute(
+            f"select count(*) - (select count(*) from {out}), "
+            f"coalesce(sum(digest), 0) - (select coalesce(sum(digest), 0) from {out}) from {rows}"
+        ).fetchone()
+        for rows, out in (("old_rows", "gone"), ("new_rows", "come"))
+    ]
+    gone, come = ("gone", "come") if kept[0] == kept[1] else ("old_rows", "new_rows")
+    connection.execute(f"delete from {table.full} where {where} and rowid in (select place from {gone})")
+    connection.execute(
+        f"insert into {table.full} "
+        f"select * from builder.{table.full} where {where} and rowid in (select place from {come})"
     )
-    connection.execute(f"delete from {table.full} where rowid in ({gone})")
-    connection.execute(f"insert into {table.full} select * from builder.{table.full} where rowid in ({come})")
-    connection.execute("drop table old_rows; drop table new_rows")
+    for name in ("old_rows", "new_rows", "gone", "come"):
+        connection.execute(f"drop table {name}")
 
 
 def _write_parquet(
@@ -364,6 +412,6 @@ def _write_parquet(
             continue
         order = f" order by {', '.join(table.order)}" if table.order else ""
         connection.execute(
-            f"copy (select * from {table.full} where {_cut(table, packed.rows)} = '{name}'{order}) "
+            f"copy (select * from {table.full} where {packed.within([name])}{order}) "
             f"to '{quoted(building / file)}' (format parquet, compression zstd, kv_metadata {{{table.metadata}}})"
         )

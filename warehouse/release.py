@@ -256,7 +256,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
         settings,
         building,
         before.path if before else None,
-        before.manifest["tables"] if before else {},
+        before.manifest if before else {},
         json.dumps(_terms()),
     )
     quality = settings.home / "quality"
@@ -280,7 +280,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     manifest = _manifest(settings, building, release_id, now, run_id, tables, before)
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in sorted(building.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.stat().st_nlink == 1:  # another name of the last release's file is settled already
             _sync_file(path)
             path.chmod(0o444)
     for path in [building, *(p for p in building.rglob("*") if p.is_dir())]:
@@ -437,13 +437,8 @@ def _checksums(building: Path, before: Release | None) -> dict[str, str]:
         if before and same and path.stat().st_nlink > 1 and same.is_file() and same.samefile(path):
             found[name] = before.manifest["files"][name]
         else:
-            found[name] = _sha256(path)
+            found[name] = packing.checksum(path)
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _git_commit(project: Path) -> str | None:
@@ -468,6 +463,6 @@ def verify(release: Release) -> list[str]:
         path = release.path / name
         if not path.is_file():
             problems.append(f"{name} is missing")
-        elif _sha256(path) != expected:
+        elif packing.checksum(path) != expected:
             problems.append(f"{name} has changed since it was published")
     return problems

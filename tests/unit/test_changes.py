@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import duckdb
@@ -13,7 +14,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from warehouse import change_report, changes, manifest, release
+from warehouse import change_report, changes, declarations, manifest, packing, release
 from warehouse.changes import PAGE, PARQUET, Changes
 from warehouse.errors import ConfigurationError, NoRelease, QueryFailed
 from warehouse.settings import Settings
@@ -351,6 +352,132 @@ def test_a_table_with_the_same_digests_is_not_read(settings, released):
         assert len(changes.compare(before, after, settings).tables) == differ
     older = (released(str(n), table.format(n), tables={"marts.keyless": {"rows": 1}}) for n in (6, 7))
     assert len(changes.compare(*older, settings).tables) == 1
+
+
+def past(table=VERSIONED):
+    """Return statements that fill a table with figures of three years, of two days that are none, and of two states."""
+    periods = ("2023-06-30", "2023-12-31", "2024-01-01", "2024-12-31", "2025-12-31", None, "infinity")
+    of_one_state = [state(n, JAN, period_end=day, entity_id=e) for n, day in enumerate(periods, 1) for e in "ef"]
+    of_two = [state(7, JAN, FEB, period_end="2024-06-30"), state(8, FEB, period_end="2024-06-30")]
+    return [table, "; ".join(["begin", *of_one_state, *of_two, "commit"])]
+
+
+OF_2024 = "update marts.versioned set value = value + 1 where period_end = '2024-01-01' and entity_id = 'e'"
+DIFFERENCES = {
+    "a restated value": (OF_2024, {"2024"}),
+    "the same in every year": ("update marts.versioned set value = value + 1", {"2023", "2024", "2025", "none"}),
+    "a year between": ("update marts.versioned set value = 9 where year(period_end) in (2023, 2025)", {"2023", "2025"}),
+    "known later, of an older year": (
+        (
+            f"update marts.versioned set known_until = '{MAR}' where period_end = '2023-06-30'; "
+            f"insert into marts.versioned by name select * replace (value + 1 as value, '{MAR}' as known_at, "
+            "null as known_until) from marts.versioned where period_end = '2023-06-30'"
+        ),
+        {"2023"},
+    ),
+    "an end alone": (f"update marts.versioned set known_until = '{MAR}' where period_end = '2025-12-31'", {"2025"}),
+    "a row that is gone": ("delete from marts.versioned where period_end = '2023-12-31' and entity_id = 'e'", {"2023"}),
+    "the newest of two is gone": (f"delete from marts.versioned where known_at = '{FEB}'", {"2024"}),
+    "the older of two is gone": ("delete from marts.versioned where known_until is not null", {"2024"}),
+    "a year that is gone": ("delete from marts.versioned where year(period_end) = 2024", {"2024"}),
+    "a year that is new": (state(1, MAR, period_end="2026-01-31"), {"2026"}),
+    "a row that goes to another year": (
+        "update marts.versioned set period_end = '2025-01-01' where period_end = '2023-06-30'",
+        {"2023", "2025"},
+    ),
+    "a row that loses its day": (
+        "update marts.versioned set period_end = null where period_end = '2023-06-30' and entity_id = 'e'",
+        {"2023", "none"},
+    ),
+    "a row without a day": ("update marts.versioned set value = 0 where period_end is null", {"none"}),
+    "a row of no end of days": ("update marts.versioned set value = 0 where period_end = 'infinity'", {"none"}),
+    "only the run that made a row": ("update marts.versioned set run_id = 'r' where value = 4", {"2024"}),
+    "too few to cut": ("delete from marts.versioned where period_end is null or period_end > '2023-07-01'", None),
+    "no row": ("delete from marts.versioned", None),
+    "another description": (f"{OF_2024}; comment on column marts.versioned.value is 'In percent.'", None),
+    "another column": (f"{OF_2024}; alter table marts.versioned add column more integer", None),
+}
+"""What changes of a table that is cut by years, and the parts in which it does; None where all of it may."""
+
+
+@pytest.fixture
+def cut(settings, released, monkeypatch):
+    """Write a release of a table of figures that is cut by years, with the digests of its parts."""
+    monkeypatch.setattr(packing, "PARTED_ROWS", 4)
+
+    def _cut(name, *statements):
+        made = released(name, *statements)
+        with duckdb.connect(str(made.path / "warehouse.duckdb"), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            columns = connection.execute("select column_name, data_type, comment from duckdb_columns()").fetchall()
+            declared = declarations.published(settings.dbt_project)["marts.versioned"]
+            table = packing._table("marts", "versioned", None, columns, declared, "")  # noqa: SLF001
+            made.manifest["tables"]["marts.versioned"] = asdict(
+                packing._digest(connection, table, "warehouse")  # noqa: SLF001
+            )
+        return made
+
+    return _cut
+
+
+def whole(edition):
+    """Return a release that says nothing of its parts, so that all of it is compared."""
+    return SimpleNamespace(id=edition.id, path=edition.path, manifest={**edition.manifest, "tables": {}})
+
+
+@pytest.mark.parametrize("test", ["versions_do_not_overlap", "unique_together", "none"])
+@pytest.mark.parametrize("difference", DIFFERENCES)
+def test_parts_that_differ_say_all_that_whole_tables_do(settings, cut, difference, test):
+    path = settings.dbt_project / "models" / "marts" / "_marts.yml"
+    if test == "unique_together":
+        path.write_text(MODELS.replace(*VERSIONS_TO_UNIQUE))
+    statement, parts = DIFFERENCES[difference]
+    before, after = cut("1", *past()), cut("2", *past(), statement)
+    if test == "none":  # as where it is known no more what the parts were cut by
+        path.write_text("models: []")
+    else:
+        one, other = (packing.Packed.of(each.manifest["tables"]["marts.versioned"]) for each in (before, after))
+        assert parts is None or set(one.differing(other)) == parts
+    for one, other in ((before, after), (after, before)):
+        found = changes.compare(one, other, settings, largest=1000)
+        assert found == changes.compare(whole(one), whole(other), settings, largest=1000)
+        # It is no change of a value, and an end is one only where it comes.
+        assert found.tables or difference in {"only the run that made a row", "an end alone"}
+
+
+VERSIONS_TO_UNIQUE = (
+    "versions_do_not_overlap: {arguments: {key: [metric_id, entity_id, period_end]}}",
+    "unique_together: {arguments: {columns: [metric_id, entity_id, period_end, known_at]}}",
+)
+
+
+def test_a_key_that_is_no_longer_that_of_the_parts_leads_out_of_them(settings, cut):
+    path = settings.dbt_project / "models" / "marts" / "_marts.yml"
+    states = [
+        state(n, known, period_end=day, entity_id=e)
+        for e in "ef"
+        for n, (day, known) in enumerate((("2024-12-31", JAN), ("2025-12-31", FEB)))
+    ]
+    before, after = cut("1", VERSIONED, *states), cut("2", VERSIONED, states[0], *states[2:])
+    path.write_text(MODELS.replace("[metric_id, entity_id, period_end]", "[metric_id, entity_id]"))
+    found = changes.compare(before, after, settings)
+    assert found == changes.compare(whole(before), whole(after), settings)
+    assert {(m.before, m.after) for m in found.tables[0].largest} == {(1, 0), ("2025-12-31", "2024-12-31")}
+
+
+def test_of_each_part_that_differs_something_is_told_and_the_others_are_not_read(settings, cut):
+    statement = "update marts.versioned set value = value + 1 where coalesce(year(period_end), 0) <> 2024"
+    before, after = cut("1", *past()), cut("2", *past(), statement)
+    for each, value in ((before, 100), (after, 200)):
+        with duckdb.connect(str(each.path / "warehouse.duckdb")) as connection:
+            connection.execute(f"update marts.versioned set value = {value} where year(period_end) = 2024")
+
+    def told(one, other):
+        (table,) = changes.compare(one, other, settings, largest=1000).tables
+        return {m.period_end and m.period_end.year for m in table.largest}
+
+    assert told(before, after) == {2023, 2025, None, 9999}
+    assert told(whole(before), whole(after)) == {2023, 2024, 2025, None, 9999}
 
 
 def many(count):

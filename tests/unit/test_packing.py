@@ -84,6 +84,18 @@ def test_rows_that_are_there_twice_and_then_once_are_so_in_the_release(builder):
     assert is_whole(builder, publish(builder))
 
 
+def test_another_row_that_is_there_twice_is_so_in_the_release_without_writing_all_anew(builder, caplog):
+    say(builder, "insert into marts.rates from marts.rates where day = '2023-12-30' and series_id = 's0'")
+    publish(builder)
+    say(
+        builder,
+        "delete from marts.rates where rowid in (select max(rowid) from marts.rates where day = '2023-12-30')",
+        "insert into marts.rates from marts.rates where day = '2023-12-30' and series_id = 's1'",
+    )
+    assert is_whole(builder, publish(builder))
+    assert "not what its manifest says" not in caplog.text
+
+
 def test_what_was_dropped_is_not_in_the_next_release(builder):
     say(builder, "create table marts.gone (a integer)")
     publish(builder)
@@ -122,6 +134,14 @@ def test_a_release_that_was_meddled_with_is_not_taken_over(builder, spoilt):
     assert is_whole(builder, publish(builder))
 
 
+def test_what_was_not_exchanged_though_it_differs_is_found_and_all_written_anew(builder, monkeypatch, caplog):
+    publish(builder)
+    say(builder, "update marts.rates set value = 99 where day = '2024-01-01'")
+    monkeypatch.setattr(packing, "_exchange", lambda *_: None)
+    assert is_whole(builder, publish(builder))
+    assert "is not what its manifest says, so nothing is taken over: ['marts.rates']" in caplog.text
+
+
 def test_a_file_of_which_much_lies_unused_is_written_anew(builder, monkeypatch):
     publish(builder)
     monkeypatch.setattr(packing, "MOST_FREE", -1.0)
@@ -149,8 +169,8 @@ def test_what_differs_from_the_builder_is_no_release(builder, monkeypatch):
     monkeypatch.setattr(
         packing,
         "_digest",
-        lambda connection, table, catalogue: replace(
-            real(connection, table, catalogue), rows=0 if catalogue == "warehouse" else 1
+        lambda connection, table, catalogue, *where: replace(
+            real(connection, table, catalogue, *where), rows=0 if catalogue == "warehouse" else 1
         ),
     )
     with pytest.raises(ConfigurationError, match="not what the builder has"):
