@@ -39,11 +39,11 @@ class Waiver:
     """A finding of what a contract implies that a person looked at and found true: from then on it is only said.
 
     A publisher that changes its base or skips a month for good would be held back for ever otherwise. It is of what was
-    fetched up to a day, so that the same thing stops when it happens again, and a replay judges as the night did.
+    fetched on one day (UTC) and no other, so that the same thing stops when it happens again, also in a replay.
     """
 
     check: str
-    until: date
+    fetched_on: date
     because: str
     """Dated, as the reason of every bound."""
     partition: str = ""
@@ -131,11 +131,11 @@ def _let_through(derived: tuple[NoRows, ...], waivers: tuple[Waiver, ...]) -> It
                 of_partition = f" and _partition = '{waiver.partition}'" if waiver.partition else ""
                 fetches = (
                     "(select _fetch_id from {batch} "
-                    f"where fetched_at < timestamptz '{waiver.until} 00:00:00+00' + interval 1 day{of_partition})"
+                    f"where (fetched_at at time zone 'UTC')::date = '{waiver.fetched_on}'{of_partition})"
                 )
                 yield no_rows(
                     waiver.check,
-                    f"{check.description} What was fetched up to {waiver.until} is let through.",
+                    f"{check.description} What was fetched on {waiver.fetched_on} is let through.",
                     f"select * from ({one.unexpected_rows_query}) where _fetch_id in {fetches}",
                     severity="warning",
                     because=waiver.because,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expectations.checks import no_rows
-from warehouse.versions import ASIDE, may_be_aside
+from warehouse.versions import ASIDE, TRUNCATED_ROWS, may_be_aside
 
 if TYPE_CHECKING:
     from expectations.checks import NoRows
@@ -37,7 +37,7 @@ def measured(table: Table) -> list[Column]:
 def series_name(table: Table, relation: str = "") -> str:
     """SQL of the series that a row is of, as text."""
     prefix = f"{relation}." if relation else ""
-    parts = ", ".join(f"{prefix}{k}::varchar" for k in table.series)
+    parts = ", ".join(f"coalesce({prefix}{k}::varchar, '')" for k in table.series)
     return f"concat_ws(' / ', {parts})" if parts else "'all'"
 
 
@@ -87,11 +87,19 @@ def shared(table: Table, raw: str) -> dict[str, str]:
             where not latest._is_deleted
         ),
         known as (
-            select live.*, coalesce(about_end < starts.starts_on, false) as is_before
-            from live left join starts on live._fetch_id = starts._fetch_id{same_series}
-            where not exists (
-                -- what came and could not be read is not lacking
-                select 1 from aside where aside._fetch_id = live._fetch_id and ({may_be_aside(table, "live")})
+            -- cut off is what is kept when the fetch goes to raw: see versions.py
+            select
+                *,
+                is_earlier and count(*) filter (is_earlier) over (
+                    partition by {", ".join(("_fetch_id", *table.series))}
+                ) >= {TRUNCATED_ROWS} as is_before
+            from (
+                select live.*, coalesce(about_end < starts.starts_on, false) as is_earlier
+                from live left join starts on live._fetch_id = starts._fetch_id{same_series}
+                where not exists (
+                    -- what came and could not be read is not lacking
+                    select 1 from aside where aside._fetch_id = live._fetch_id and ({may_be_aside(table, "live")})
+                )
             )
         )
         select
@@ -151,6 +159,7 @@ def _moves(table: Table) -> str:
         f"struct_pack(column_name := '{c.name}', old_value := known.{c.name}::double, "
         f"new_value := arrived.{c.name}::double)"
         for c in measured(table)
+        if not c.is_rebased
     ]
     if not pairs:
         return "[struct_pack(column_name := null::varchar, old_value := null::double, new_value := null::double)]"
@@ -248,8 +257,16 @@ def _keeps_its_unit() -> NoRows:
             union all
             select _partition, _fetch_id, column_name, 'all' as series_name, count(*), median(factor)
             from history_factors group by all having count(*) >= {FEWEST_ROWS}
+            union all
+            -- of a series that is drawn anew by thousandths, those alone that moved by much, if all did by the same
+            select _partition, _fetch_id, column_name, series_name, count(*), median(factor)
+            from history_factors
+            where factor > 0 and not factor between 0.5 and 2
+            group by all
+            having count(*) >= {MANY_ROWS}
+                and quantile_cont(log10(factor), 0.9) - quantile_cont(log10(factor), 0.1) < {UNIT_TOLERANCE}
         )
-        select _partition, _fetch_id, column_name, series_name, changed_count, factor
+        select distinct _partition, _fetch_id, column_name, series_name, changed_count, factor
         from changed
         where factor <> 0
             and (factor < 0 or round(log10(abs(factor))) <> 0)

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from warehouse.contract import Table
 
 WINDOW = 400
-"""Periods that say what a series is like, and as many before a fetch's first are read: cost follows what comes."""
+"""Periods that say what a series is like; of `raw` as many before a fetch's first are looked at, and no others."""
+DAYS = {"day": 1, "business_day": 2, "week": 7, "month": 31, "quarter": 92, "half_year": 184, "year": 366}
+"""Days that a period spans at most."""
 PAST, FEWEST, MANY = 20, 5, 100
 """Periods that a past must have to be one at all, that say something together, and whose range is a range."""
+FIGURES = 3
+"""So many figures that always move do not all stay by chance."""
 STEADY = 5.0
 """A series whose largest figure is less than so many times its smallest, and of one sign, is steady."""
 SLIP = 50.0
@@ -42,26 +46,29 @@ def _has_series(table: Table) -> bool:
 
 def going_on(table: Table, raw: str) -> tuple[NoRows, ...]:
     """Return what is expected of every fetch, given the series that `raw` holds; they read `shared`."""
-    calendar = (_no_gap(table, raw, by_series=False),) if follows_a_calendar(table) else ()
-    if not _has_series(table):
-        return calendar
-    return (
-        *calendar,
-        *((_no_gap(table, raw, by_series=True),) if table.series else ()),
+    always = (
+        *((_no_gap(table, raw), _no_gap(table, raw, is_first=True)) if follows_a_calendar(table) else ()),
         *((_newest_kept(table),) if table.is_snapshot else ()),
+    )
+    if not _has_series(table):
+        return always
+    return (
+        *always,
+        *((_no_gap(table, raw, by_series=True),) if table.series else ()),
         _news_keeps_its_unit(),
         _news_within_the_past(),
         _news_is_no_repetition(),
+        _news_not_frozen(),
         _not_shifted(),
         _not_copied(),
         _not_flattened(),
     )
 
 
-def period_number(table: Table, end: str = "") -> str:
+def period_number(table: Table) -> str:
     """SQL of the number of a row's period on its table's calendar, weekdays counted for business days."""
     due = table.cadence.due
-    end = end or f"({table.about[1]})::date"
+    end = f"({table.about[1]})::date"
     days = f"({end} - {TIME_ZERO})"
     return {
         "day": days,
@@ -82,7 +89,7 @@ def _there(table: Table) -> str:
     return " or ".join(f"{c.name} is not null" for c in measured(table)) or "true"
 
 
-def _no_gap(table: Table, raw: str, *, by_series: bool) -> NoRows:
+def _no_gap(table: Table, raw: str, *, by_series: bool = False, is_first: bool = False) -> NoRows:
     due = table.cadence.due
     hole = HOLES.get(due.every, 1)
     series = series_name(table) if by_series else "'all'"
@@ -92,7 +99,7 @@ def _no_gap(table: Table, raw: str, *, by_series: bool) -> NoRows:
     )
     missing = f"number - number_before - 1 - {closed}" if due.every == "business_day" else "number - number_before - 1"
     return no_rows(
-        "no_gap_in_a_series" if by_series else "no_gap_in_the_calendar",
+        "no_gap_in_a_series" if by_series else "no_gap_in_a_first_fetch" if is_first else "no_gap_in_the_calendar",
         f"No {'series' if by_series else 'fetch'} that follows its publisher's calendar newly lacks {hole} "
         f"{due.every.replace('_', ' ')}{'s in a row' if hole > 1 else ''} between its first and its last.",
         f"""
@@ -122,7 +129,13 @@ def _no_gap(table: Table, raw: str, *, by_series: bool) -> NoRows:
         ),
         known as (
             select distinct {series} as series_name, {period_number(table)} as number
-            from {raw} where ({_there(table)}) and not _is_deleted and exists (select 1 from gaps)
+            from (
+                select * from {raw} where exists (select 1 from gaps)
+                qualify row_number() over (
+                    partition by {", ".join(table.grain)} order by ingested_at desc, _fetch_id desc
+                ) = 1
+            )
+            where ({_there(table)}) and not _is_deleted
         ),
         said as (
             -- both ends were here before, and nothing between them: a gap that was let through once
@@ -139,37 +152,46 @@ def _no_gap(table: Table, raw: str, *, by_series: bool) -> NoRows:
                 )
         )
         select _fetch_id, series_name, period_before, period_end, missing_count from gaps
-        where missing_count >= {hole} and not exists (
-            select 1 from said
-            where said._fetch_id = gaps._fetch_id and said.series_name = gaps.series_name and said.number = gaps.number
-        )
+        where missing_count >= {hole}
+            and not exists (
+                select 1 from said
+                where said._fetch_id = gaps._fetch_id
+                    and said.series_name = gaps.series_name and said.number = gaps.number
+            )
+            and ({by_series} or {is_first} <> exists (
+                select 1 from known
+                where known.series_name = gaps.series_name and known.number <= gaps.number_before
+            ))
         """,
-        severity="warning" if by_series else "critical",
+        severity="warning" if by_series or is_first else "critical",
         because="2026-11-29: markets closed for four business days in September 2001, never longer; one series may "
-        "be suspended for years, as the 30-year bond was in 2002, and is only said.",
+        "be suspended for years, as the 30-year bond was in 2002, and is only said; so is what a past lacked already "
+        "when it first landed.",
     )
 
 
 def _newest_kept(table: Table) -> NoRows:
+    # What is dated after its own fetch is a slip of the pen, and may be taken back.
     return no_rows(
         "newest_period_kept",
         "No fetch ends before its partition did.",
         f"""
-        with ends as (
-            select
-                _partition,
-                _fetch_id,
-                max({period_number(table)}) as number,
-                max(({table.about[1]})::date) as ends_on
-            from {{batch}} group by all
+        with arrived as (
+            select _partition, _fetch_id, ({table.about[1]})::date as about_end, fetched_at::date as fetched_on
+            from {{batch}}
+        ),
+        ends as (
+            select _partition, _fetch_id, max(about_end) as ends_on, max(fetched_on) as fetched_on
+            from arrived where about_end <= fetched_on + 1 group by all
         ),
         known as (
-            select _fetch_id, max({period_number(table, "about_end")}) as number, max(about_end) as ended_on
-            from history_compared group by all
+            select _fetch_id, max(history_compared.about_end) as ended_on
+            from history_compared inner join ends using (_fetch_id)
+            where history_compared.about_end <= ends.fetched_on + 1 group by all
         )
         select _partition, _fetch_id, ends_on, ended_on
         from ends inner join known using (_fetch_id)
-        where ends.number < known.number
+        where ends_on < ended_on
         """,
         severity="critical",
         because="2026-11-29: a publisher's cache that serves an older file loses its newest period; a period that is "
@@ -227,8 +249,13 @@ def shared(table: Table, raw: str) -> dict[str, str]:
             select series_name as reach_series, min(number) - {WINDOW} as reach_from, max(number) as reach_to
             from trend_arrived group by all
         ),
+        near as (
+            select * from {raw}
+            where ({table.about[1]})::date
+                >= (select min(period_end) from calendar_periods) - {(WINDOW + 1) * DAYS[table.cadence.due.every]}
+        ),
         live as (
-            select past.* from {raw} as past inner join reach
+            select past.* from near as past inner join reach
                 on {series_name(table, "past")} = reach_series
                 and {period_number(table)} between reach_from and reach_to
             qualify row_number() over (partition by {key} order by ingested_at desc, _fetch_id desc) = 1
@@ -280,7 +307,8 @@ def _news_keeps_its_unit() -> NoRows:
         where lowest * highest > 0 and most < {STEADY} * least
         group by all
         having abs(new_value) > {SLIP} * any_value(most)
-            or abs(new_value) < any_value(least) / {SLIP}
+            -- a facility that is closed is no slip of its unit
+            or (new_value <> 0 and abs(new_value) < any_value(least) / {SLIP})
             or new_value * any_value(lowest) < 0
         """,
         severity="critical",
@@ -318,7 +346,7 @@ def _news_within_the_past() -> NoRows:
 def _news_is_no_repetition() -> NoRows:
     return no_rows(
         "news_is_no_repetition",
-        f"The newest period does not repeat the one before in all of {FEWEST} and more figures that always move.",
+        f"The newest period does not repeat the one before in all of {FIGURES} and more figures that always move.",
         f"""
         with newest as (
             select * from trend_news
@@ -340,17 +368,33 @@ def _news_is_no_repetition() -> NoRows:
         )
         select _fetch_id, number, count(*) as figure_count
         from repeated group by all
-        having count(*) >= {FEWEST} and bool_and(is_equal)
+        having count(*) >= {FIGURES} and bool_and(is_equal)
         """,
         severity="critical",
         because="2026-11-29: of a file that is served again under a new date every figure is that of the day before.",
     )
 
 
+def _news_not_frozen() -> NoRows:
+    return no_rows(
+        "news_is_not_frozen",
+        f"What is new of a figure that always moves is not one and the same over {FEWEST} periods.",
+        f"""
+        select _fetch_id, series_name, column_name, count(*) as new_count, any_value(value) as new_value
+        from trend_news
+        where moving_share >= 0.95
+        group by all
+        having count(*) >= {FEWEST} and count(distinct value) = 1
+        """,
+        severity="critical",
+        because="2026-11-29: a feed that is carried forward when its source is silent; one in twenty, five times.",
+    )
+
+
 def _not_shifted() -> NoRows:
     return no_rows(
         "periods_not_shifted",
-        "No series says of most periods what it said of the next or of the one before.",
+        f"No series that changes in {PAST} periods says in most of them what it said of the next or of the one before.",
         f"""
         with neighbours as (
             select
@@ -360,20 +404,19 @@ def _not_shifted() -> NoRows:
             from trend_past
             window in_order as (partition by series_name, column_name order by number)
         ),
-        compared as (
+        changed as (
             select
-                _fetch_id, series_name, column_name, count(*) as compared_count,
+                _fetch_id, series_name, column_name, count(*) as changed_count,
                 avg((arrived.value = value_before)::integer) as as_before_share,
-                avg((arrived.value = value_after)::integer) as as_after_share,
-                avg((arrived.value = neighbours.value)::integer) as same_share
+                avg((arrived.value = value_after)::integer) as as_after_share
             from trend_arrived as arrived
             inner join neighbours using (series_name, column_name, number)
             inner join trend_was using (series_name, column_name)
-            where distinct_count >= {PAST} / 2 and moving_share >= 0.5
+            where distinct_count >= {PAST} / 2 and moving_share >= 0.5 and arrived.value <> neighbours.value
             group by all
         )
-        select * from compared
-        where compared_count >= {PAST} and greatest(as_before_share, as_after_share) >= 0.5 and same_share <= 0.3
+        select * from changed
+        where changed_count >= {PAST} and greatest(as_before_share, as_after_share) >= 0.8
         """,
         severity="critical",
         because="2026-11-29: a day counted in another time zone, or dated by its release, moves every figure by one.",
@@ -383,24 +426,23 @@ def _not_shifted() -> NoRows:
 def _not_copied() -> NoRows:
     return no_rows(
         "series_not_copied",
-        "No series says now what another one said before.",
+        f"No series that changes in {PAST} periods says in them what another one said.",
         f"""
         with restated as (
-            select _fetch_id, series_name, column_name
-            from trend_both group by all
-            having count(*) >= {PAST} and count(distinct value) >= {PAST} / 2
-                and avg((value <> past_value)::integer) >= 0.5
+            select *, count(*) over (partition by _fetch_id, series_name, column_name) as restated_count
+            from trend_both where value <> past_value
         )
         select
             new._fetch_id, new.series_name, new.column_name, other.series_name as as_series,
             other.column_name as as_column, count(*) as period_count
-        from restated
-        inner join trend_both as new using (_fetch_id, series_name, column_name)
+        from restated as new
         inner join trend_past as other
             on new.number = other.number
             and (new.series_name <> other.series_name or new.column_name <> other.column_name)
+        where restated_count >= {PAST} and new.value = other.value
         group by all
-        having count(*) >= {PAST} and avg((new.value = other.value)::integer) >= 0.95
+        having count(*) >= greatest({PAST}, 0.95 * any_value(restated_count))
+            and count(distinct new.value) >= {PAST} / 2
         """,
         severity="critical",
         because="2026-11-29: a column pasted over another, or a request answered with another series.",

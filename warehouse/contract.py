@@ -51,6 +51,8 @@ class Column:
     required: bool = False
     is_versioned: bool = True
     """Whether a change of this column alone makes a new version of the row. Not for what the publisher moves about."""
+    is_rebased: bool = False
+    """Whether the publisher moves its whole past by one factor as a rule, as prices are adjusted for each split."""
     field: str | None = None
     """The publisher's name for it, where that is not ours: what the extractor's rows call it."""
     absent: Literal["freeze", "add"] = "freeze"
@@ -373,6 +375,8 @@ class Table:
     is_snapshot: bool = True
     """Whether a partition's answer is all there is of it. False where the publisher shows only its newest part: what
     is absent then was not withdrawn."""
+    series_by: tuple[str, ...] | None = None
+    """What tells one series from another, where that is not the part of the grain that does not say when."""
     lookback_days: int | None = None
     """How far back the regular run asks; older partitions are a backfill's. None is everything."""
     bulk: Bulk | None = None
@@ -392,6 +396,7 @@ class Table:
         _require(isinstance(self.known_at, KnownAt), where, "a known_at rule", self.known_at)
         wires = {c.wire for c in self.columns}
         _require(len(wires) == len(names), where, "distinct fields", sorted(c.wire for c in self.columns))
+        _require({*self.series} <= set(names), where, "series by its columns", self.series_by)
         _require(not wires & self.ignored, where, "fields that are landed or ignored", sorted(wires & self.ignored))
         checked = {check.column for check in self.units}
         _require(checked <= set(names), where, "unit checks on its columns", sorted(checked - set(names)))
@@ -417,6 +422,8 @@ class Table:
     @property
     def series(self) -> tuple[str, ...]:
         """The part of the grain that does not say when: two rows of equal `series` are of one series."""
+        if self.series_by is not None:
+            return self.series_by
         return tuple(k for k in self.grain if not any(re.search(rf"\b{k}\b", sql) for sql in self.about))
 
     @property

@@ -114,6 +114,7 @@ OBSERVATIONS = Table(
     description="One observation of a FRED series as it stood in one vintage. For this installation alone: rows never "
     "enter a release.",
     grain=("series_id", "observation_date", "realtime_start"),
+    series_by=("series_id",),
     columns=(
         Column(
             name="series_id", type="VARCHAR", required=True, description="FRED's name of the series, such as 'GDP'."

@@ -85,6 +85,7 @@ def _price(name: str, field: str, description: str, *, required: bool = False) -
         type="DOUBLE",  # vendors send the noise of binary floats
         unit="currency_code",
         required=required,
+        is_rebased=True,
         absent="freeze" if required else "add",
         description=description,
     )
@@ -139,6 +140,7 @@ DAILY_PRICES = Table(
             name="volume",
             type="DOUBLE",
             unit="units of the security",
+            is_rebased=True,
             absent="add",
             description="Units traded on the day. Null or absent where not given.",
         ),

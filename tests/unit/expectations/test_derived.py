@@ -219,6 +219,35 @@ def test_a_unit_that_slipped_stops_even_of_five_figures(walked, factor):
     assert "changed_count=5" in found["history_keeps_its_unit"].detail
 
 
+def test_a_unit_that_slipped_is_seen_among_figures_that_are_drawn_anew(walked):
+    """All of the past moves by thousandths, and its last thirty days by a hundred as well."""
+    factor = "(1 + (day(day) % 7 - 3) / 1000) * case when day > date '2021-01-03' then 100 else 1 end"
+    found = changed(walked, f"rate_pct = rate_pct * {factor}")
+    assert severities(found)["history_keeps_its_unit"] == "critical"
+
+
+def test_figures_that_moved_much_each_by_itself_are_no_other_unit(walked):
+    found = changed(walked, "rate_pct = rate_pct * (3 + day(day) % 20)", "day > date '2021-01-03'")
+    assert "history_keeps_its_unit" not in found
+
+
+def test_a_year_of_many_that_is_shifted_stops(walked):
+    walked.run(
+        "update incoming.toy__rates set rate_pct = raw.rate_pct from raw.toy__rates as raw "
+        "where incoming.toy__rates.day = raw.day + 1 and raw.day > date '2020-12-24'",
+    )
+    assert severities(failed(walked))["periods_not_shifted"] == "critical"
+
+
+def test_a_figure_that_always_moves_and_stands_still_stops(walked):
+    assert severities(added(walked, [51.5] * 5)) == {"news_is_not_frozen": "critical"}
+    assert added(walked, [51.6], first=405) == {}
+
+
+def test_a_steady_series_that_ends_at_nothing_is_no_slip(walked):
+    assert "news_keeps_its_unit" not in added(walked, [0])
+
+
 def test_four_figures_that_slipped_may_be_corrections(walked):
     assert "history_keeps_its_unit" not in changed(walked, "rate_pct = rate_pct * 1000", "day < date '2020-01-05'")
 
@@ -254,11 +283,17 @@ def test_most_of_a_long_stretch_is_said_however_long_the_series(toy_file, years,
 
 
 @pytest.mark.parametrize(("days", "stops"), [(4, False), (5, True)])
-def test_a_hole_in_the_calendar_stops(toy_file, days, stops):
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_hole_in_the_calendar_stops_and_is_said_of_what_lands_for_the_first_time(toy_file, days, stops, is_first):
+    if not is_first:
+        toy_file.fill("toy__rates", f"select * from ({WALK}) where day < '2020-02-20'")
+        toy_file.promote("toy__rates")
+        toy_file.run("delete from incoming.toy__rates")
     toy_file.fill(
         "toy__rates", f"select * from ({WALK}) where day not between '2020-03-01' and date '2020-02-29' + {days}"
     )
-    assert severities(failed(toy_file)) == ({"no_gap_in_the_calendar": "critical"} if stops else {})
+    expected = {"no_gap_in_a_first_fetch": "warning"} if is_first else {"no_gap_in_the_calendar": "critical"}
+    assert severities(failed(toy_file)) == (expected if stops else {})
 
 
 def test_a_hole_that_was_let_through_once_is_not_said_again(toy_file):
@@ -269,6 +304,17 @@ def test_a_hole_that_was_let_through_once_is_not_said_again(toy_file):
     assert set(failed(toy_file)) == {"no_gap_in_the_calendar"}
 
 
+def test_a_hole_that_was_withdrawn_and_let_through_is_not_said_again(toy_file):
+    toy_file.fill("toy__rates", WALK)
+    toy_file.promote("toy__rates")
+    toy_file.run(
+        "insert into raw.toy__rates by name select * replace (true as _is_deleted, ingested_at + interval 1 day as "
+        "ingested_at) from raw.toy__rates where day between '2020-03-01' and '2020-03-20'",
+        "delete from incoming.toy__rates where day between '2020-03-01' and '2020-03-20'",
+    )
+    assert failed(toy_file) == {}
+
+
 def test_days_on_which_the_publisher_is_closed_are_no_hole(warehouse_file):
     due = replace(RATES.cadence.due, every="business_day", calendar="us_federal")
     table = replace(RATES, cadence=replace(RATES.cadence, due=due))
@@ -277,7 +323,7 @@ def test_days_on_which_the_publisher_is_closed_are_no_hole(warehouse_file):
     warehouse_file.fill("toy__rates", weekdays.format(5))
     assert failed(warehouse_file, suite(table, SOURCE)) == {}  # Christmas, then four business days
     warehouse_file.run("delete from incoming.toy__rates where day = '2020-12-24'")
-    assert set(failed(warehouse_file, suite(table, SOURCE))) == {"no_gap_in_the_calendar"}
+    assert set(failed(warehouse_file, suite(table, SOURCE))) == {"no_gap_in_a_first_fetch"}
 
 
 def test_an_older_file_stops(walked):
@@ -371,14 +417,20 @@ def test_figures_that_always_were_alike_are_no_copies(warehouse_file):
 # --------------------------------------------------------------------------------------------------------- let through
 
 
+def test_a_price_that_is_rebased_as_a_rule_is_no_slip(walked):
+    rates = replace(RATES, columns=tuple(replace(c, is_rebased=c.name == "rate_pct") for c in RATES.columns))
+    walked.run("update incoming.toy__rates set rate_pct = rate_pct / 10")
+    assert set(failed(walked, suite(rates, SOURCE))) == {"history_not_restated"}
+
+
 def test_a_rebased_series_is_said_after_someone_let_it_through_and_stops_again_the_next_time(walked):
     fetched = date(2026, 7, 25)
     walked.run(f"update incoming.toy__rates set rate_pct = rate_pct * 1.5, fetched_at = '{fetched} 23:59:00+00'")
-    for until, severity in ((fetched, "warning"), (fetched - timedelta(days=1), "critical")):
-        waiver = Waiver(check="history_not_rescaled", until=until, because="2026-11-29: the index has another base.")
+    for day, severity in ((fetched, "warning"), (fetched + timedelta(days=1), "critical")):
+        waiver = Waiver(check="history_not_rescaled", fetched_on=day, because="2026-11-29: the index has another base.")
         found = failed(walked, suite(RATES, SOURCE, waivers=(waiver,)))
         assert found["history_not_rescaled"].severity == severity
-    elsewhere = replace(waiver, until=fetched, partition="another")
+    elsewhere = replace(waiver, fetched_on=fetched, partition="another")
     assert failed(walked, suite(RATES, SOURCE, waivers=(elsewhere,)))["history_not_rescaled"].severity == "critical"
     assert failed(walked, suite(RATES, SOURCE, waivers=(elsewhere, replace(elsewhere, partition="all")))).keys() == {
         "history_not_rescaled",
@@ -387,6 +439,6 @@ def test_a_rebased_series_is_said_after_someone_let_it_through_and_stops_again_t
 
 
 def test_a_waiver_for_what_is_not_asked_is_refused():
-    waiver = Waiver(check="history_not_shrunk", until=date(2026, 7, 25), because="2026-11-29: a slip.")
+    waiver = Waiver(check="history_not_shrunk", fetched_on=date(2026, 7, 25), because="2026-11-29: a slip.")
     with pytest.raises(ConfigurationError, match="history_not_shrunken"):
         suite(RATES, SOURCE, waivers=(waiver,))

@@ -115,6 +115,7 @@ FUTURES_METRICS = Table(
     # The file is part of the key: labels moved from the end of the five minutes to their start with the file of
     # 2026-06-25, so that two files in a row can hold the same label for two instants.
     grain=("symbol", "file_date", "create_time"),
+    series_by=("symbol",),
     columns=(
         Column(name="symbol", type="VARCHAR", required=True, description="Perpetual contract, such as 'BTCUSDT'."),
         Column(name="file_date", type="DATE", required=True, description="UTC day whose file the row stands in."),

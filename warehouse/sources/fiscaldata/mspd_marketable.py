@@ -55,6 +55,7 @@ MSPD_MARKETABLE = Table(
     "what is outstanding of them all.",
     # No CUSIP identifies a line: it comes once an issue, and subtotals have none.
     grain=("record_date", "src_line_nbr"),
+    series_by=(),  # lines move from month to month
     columns=(
         day("record_date", "Last day of the month.", required=True),
         line_number("Line in the month's table, which is what tells its lines apart.", is_key=True),
