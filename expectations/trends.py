@@ -22,6 +22,8 @@ DAYS = {"day": 1, "business_day": 2, "week": 7, "month": 31, "quarter": 92, "hal
 """Days that a period spans at most."""
 PAST, FEWEST, MANY = 20, 5, 100
 """Periods that a past must have to be one at all, that say something together, and whose range is a range."""
+UNIVERSE = 0.6
+"""A new partition with fewer of the series than this share of what its periods had before lacks some."""
 FIGURES = 3
 """So many figures that always move do not all stay by chance."""
 STEADY = 5.0
@@ -54,7 +56,7 @@ def going_on(table: Table, raw: str) -> tuple[NoRows, ...]:
         return always
     return (
         *always,
-        *((_no_gap(table, raw, by_series=True),) if table.series else ()),
+        *((_no_gap(table, raw, by_series=True), _universe_kept(table, raw)) if table.series else ()),
         _news_keeps_its_unit(),
         _news_within_the_past(),
         _news_is_no_repetition(),
@@ -167,6 +169,41 @@ def _no_gap(table: Table, raw: str, *, by_series: bool = False, is_first: bool =
         because="2026-11-29: markets closed for four business days in September 2001, never longer; one series may "
         "be suspended for years, as the 30-year bond was in 2002, and is only said; so is what a past lacked already "
         "when it first landed.",
+    )
+
+
+def _universe_kept(table: Table, raw: str) -> NoRows:
+    past = 8 * DAYS[table.cadence.due.every]
+    count = f"count(distinct {series_name(table)}) as series_count"
+    return no_rows(
+        "universe_kept",
+        f"No period of a partition that is new has fewer than {UNIVERSE:.0%} of the series that others had lately.",
+        f"""
+        with fetches as (
+            select _partition, _fetch_id, min(({table.about[1]})::date) as starts_on
+            from {{batch}} where _partition not in (select _partition from {raw}) group by all
+        ),
+        usual as (
+            select starts_on, median(series_count) as usual_count
+            from (
+                select starts_on, {period_number(table)} as number, _partition, {count}
+                from {raw} as before inner join (select distinct starts_on from fetches)
+                    on ({table.about[1]})::date between starts_on - {past} and starts_on - 1
+                where not _is_deleted
+                group by all
+            )
+            group by all
+        ),
+        here as (
+            select _fetch_id, {period_number(table)} as number, {count} from {{batch}} group by all
+        )
+        select _partition, _fetch_id, median(series_count) as series_count, usual_count
+        from here inner join fetches using (_fetch_id) inner join usual using (starts_on)
+        group by all
+        having median(series_count) < {UNIVERSE} * usual_count
+        """,
+        severity="critical",
+        because="2026-11-29: securities and contracts come and go by a few; nearly half at once is a file cut short.",
     )
 
 

@@ -110,6 +110,24 @@ def _revised_debt(rows: list[dict]) -> list[dict]:
     return [*rows[:20], {**rows[20], **changed}, *rows[21:]]
 
 
+def _last_debt_again(rows: list[dict]) -> list[dict]:
+    last = max(rows, key=_of_day)
+    return [*rows, {**last, "record_date": later(_of_day(last))}]
+
+
+def _carried_forward(rows: list[list[str]]) -> list[list[str]]:
+    """Add six weeks in which one figure stands still and the others move on."""
+    month, day, year = rows[-1][0].split("/")
+    weeks = [later(f"{year}-{month}-{day}", 7 * n).split("-") for n in range(1, 7)]
+    return [
+        *rows,
+        *(
+            [f"{m}/{d}/{y}", rows[-1][1], *(times(1 + n / 200, 5, v) for v in rows[-1][2:])]
+            for n, (y, m, d) in enumerate(weeks, 1)
+        ),
+    ]
+
+
 def _swapped(first: str, second: str):
     return lambda rows: [{**row, first: row[second], second: row[first]} for row in rows]
 
@@ -230,6 +248,13 @@ FAULTS: list[Planted] = [
     ),
     Planted(
         name="interpolated values", **DEBT, gate=GATE, finding="series_not_flattened", edit=of_fiscal(_debt_on_a_line)
+    ),
+    Planted(
+        name="a day's three figures again, as those of the next",
+        **DEBT,
+        gate=GATE,
+        finding="news_is_no_repetition",
+        edit=of_fiscal(_last_debt_again),
     ),
     Planted(
         name="a page without rows",
@@ -402,6 +427,32 @@ FAULTS: list[Planted] = [
         serves="the restated values, the old ones as of before",
         edit=of_rows(lambda rows: [[r[0], times(1 + (n % 7 - 3) / 1000, 3, r[1]), *r[2:]] for n, r in enumerate(rows)]),
     ),
+    Planted(
+        name="the last two years shifted by one week",
+        **NFCI,
+        gate=GATE,
+        finding="periods_not_shifted",
+        edit=of_rows(lambda rows: [*rows[:-104], *moved_down(rows[-105:])[1:]]),
+    ),
+    Planted(
+        name="the last year in another unit, beside a past drawn anew",
+        **NFCI,
+        gate=GATE,
+        finding="history_keeps_its_unit",
+        edit=of_rows(
+            lambda rows: [
+                [r[0], times((1 + (n % 7 - 3) / 1000) * (100 if n >= len(rows) - 52 else 1), 3, r[1]), *r[2:]]
+                for n, r in enumerate(rows)
+            ]
+        ),
+    ),
+    Planted(
+        name="a feed carried forward",
+        **NFCI,
+        gate=GATE,
+        finding="news_is_not_frozen",
+        edit=of_rows(_carried_forward),
+    ),
     # H.4.1: a zip of SDMX, weeks
     Planted(
         name="one series a thousand times too large",
@@ -509,6 +560,17 @@ FAULTS: list[Planted] = [
         finding="one_regular_overnight_operation_a_day",
         serves="both operations, and the warning",
         edit=of_list("repo", "operations", change=lambda rows: [*rows, {**rows[3], "operationId": "RRP again"}]),
+    ),
+    Planted(
+        name="an older answer without the newest operations",
+        **REPO,
+        gate=GATE,
+        finding="newest_period_kept",
+        edit=of_list(
+            "repo",
+            "operations",
+            change=lambda rows: sorted(rows, key=lambda row: row["operationDate"], reverse=True)[2:],
+        ),
     ),
     # SOFR: JSON, a year of business days
     Planted(

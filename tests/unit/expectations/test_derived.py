@@ -414,6 +414,31 @@ def test_figures_that_always_were_alike_are_no_copies(warehouse_file):
     assert failed(warehouse_file, suite(WIDE, SOURCE)) == {}
 
 
+# ----------------------------------------------------------------------------------------------------- many series
+
+MANY = replace(
+    RATES,
+    grain=("tenor", "day"),
+    columns=(*RATES.columns, Column(name="tenor", type="VARCHAR", required=True, description="Which one.")),
+)
+
+
+@pytest.mark.parametrize(("kept", "stops"), [(10, False), (6, False), (5, True)])
+def test_a_new_partition_with_half_of_the_series_stops(warehouse_file, kept, stops):
+    warehouse_file.create([(SOURCE, MANY)])
+    for month in (1, 2, 3, 4):
+        said = (
+            f"select date '2020-0{month}-01' + i::integer as day, 50 + hash(i, t) % 1000 / 100 as rate_pct, "
+            f"t::varchar as tenor from range(28) as r(i), range({kept if month == 4 else 10}) as s(t)"
+        )
+        warehouse_file.run("delete from incoming.toy__rates")
+        warehouse_file.fill("toy__rates", said, _partition=f"'2020-0{month}'")
+        if month < 4:
+            assert "universe_kept" not in failed(warehouse_file, suite(MANY, SOURCE))
+            warehouse_file.promote("toy__rates")
+    assert ("universe_kept" in failed(warehouse_file, suite(MANY, SOURCE))) is stops
+
+
 # --------------------------------------------------------------------------------------------------------- let through
 
 
