@@ -213,13 +213,13 @@ def _newest_kept(table: Table) -> NoRows:
         "newest_period_kept",
         "No fetch ends before its partition did.",
         f"""
-        with arrived as (
-            select _partition, _fetch_id, ({table.about[1]})::date as about_end, fetched_at::date as fetched_on
-            from {{batch}}
-        ),
-        ends as (
-            select _partition, _fetch_id, max(about_end) as ends_on, max(fetched_on) as fetched_on
-            from arrived where about_end <= fetched_on + 1 group by all
+        with ends as (
+            select
+                _partition,
+                _fetch_id,
+                max(({table.about[1]})::date) as ends_on,
+                max(fetched_at)::date as fetched_on
+            from {{batch}} group by all
         ),
         known as (
             select _fetch_id, max(history_compared.about_end) as ended_on
