@@ -207,7 +207,7 @@ def load(
     *,
     retry_held_back: Annotated[bool, typer.Option(help="Judge again what a gate held back, as after a fix.")] = False,
 ) -> None:
-    """Fill `incoming` with every landed file that `raw` does not have."""
+    """Fill `incoming` with landed files that `raw` does not have, of each partition the oldest."""
     from warehouse import nightly
 
     _run(nightly.load, retry_held_back=retry_held_back)

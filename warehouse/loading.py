@@ -54,15 +54,25 @@ def _fetch_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Fetch:
 
 
 def pending(connection: duckdb.DuckDBPyConnection, settings: Settings, source: Source, table: Table) -> list[Pending]:
-    """Return the files to judge now, oldest first: neither loaded nor held back."""
+    """Return the files to judge now, oldest first: neither loaded nor held back, nor from before what was loaded.
+
+    What a good fetch healed is of the past, and what `raw` knows more of comes too late; a replay restores the order.
+    """
     judged = {
         row[0]
         for row in connection.execute(
             "select fetch_id from ops.loads union all select fetch_id from ops.held_back"
         ).fetchall()
     }
+    newest = dict(
+        connection.execute(
+            "select partition_key, max(fetch_id) from ops.loads where source = ? and table_name = ? group by all",
+            [source.code, table.name],
+        ).fetchall()
+    )
     paths = sorted(landing.files(settings, source.code, table.name), key=lambda p: p.name)
-    return [Pending(fetch=_fetch_of(connection, path), path=path) for path in paths if path.stem not in judged]
+    found = [Pending(fetch=_fetch_of(connection, path), path=path) for path in paths if path.stem not in judged]
+    return [each for each in found if each.fetch.fetch_id > newest.get(raw_partition(each.fetch), "")]
 
 
 def fields_of(connection: duckdb.DuckDBPyConnection, file: Pending) -> set[str]:

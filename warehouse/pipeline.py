@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from warehouse.contract import Partition, Response, Source, Table
     from warehouse.http import Transport
     from warehouse.release import Release
-    from warehouse.validation import Finding, Verdict
+    from warehouse.validation import Finding, Judge, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -484,7 +484,7 @@ def load(
     retry_held_back: bool = False,
     only: frozenset[str] | None = None,
 ) -> Loaded:
-    """Fill `incoming` with every landed file that `raw` does not have.
+    """Fill `incoming` with landed files that `raw` does not have: of each partition the oldest.
 
     `retry_held_back` judges again what a gate held back, as after a fix. `only` names the fetches to take: a replay's,
     whose order what lands meanwhile must not disturb.
@@ -508,6 +508,7 @@ def load(
                 for source, table in stores.tables_of(internal=internal):
                     waiting = loading.pending(connection, settings, source, table)
                     waiting = [w for w in waiting if only is None or w.fetch.fetch_id in only]
+                    waiting = list({w.fetch.partition: w for w in reversed(waiting)}.values())[::-1]
                     count = loading.fill_incoming(connection, source, table, waiting)
                     if waiting:
                         name = stores.identifier(source, table)
@@ -582,6 +583,8 @@ class Validated:
     held_back: tuple[str, ...]
     warnings: int
     seconds: float
+    judged: frozenset[str] = frozenset()
+    """Partitions, by table; the later verdict of one counts."""
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -595,22 +598,54 @@ class Validated:
         """Return both together."""
         return Validated(
             rows=self.rows + other.rows,
-            promoted=self.promoted + other.promoted,
-            held_back=self.held_back + other.held_back,
+            promoted=tuple(dict.fromkeys(self.promoted + other.promoted)),
+            held_back=(*(p for p in self.held_back if p not in other.judged), *other.held_back),
             warnings=self.warnings + other.warnings,
             seconds=self.seconds + other.seconds,
+            judged=self.judged | other.judged,
         )
 
 
-def validate(settings: Settings | None = None, progress: Progress | None = None) -> Validated:
+def validate(settings: Settings | None = None, progress: Progress | None = None, *, waiting: bool = True) -> Validated:
     """Judge `incoming` by its expectations; promote to `raw` what passes and hold the rest back.
 
-    A table that fails a critical expectation stops only itself: its last good rows stay.
+    A table that fails a critical expectation stops only itself: its last good rows stay. Then what waits behind the
+    oldest file of a partition is loaded and judged likewise, unless `waiting` is false: each fetch is compared with
+    what the one before it left, and a replay judges as the nights did.
     """
-    from warehouse import loading, stores
-
     started = time.monotonic()
     settings = settings_of_home(settings)
+    judges: dict[bool, Judge] = {}
+    behind = _behind(settings) if waiting else frozenset()
+    total = _validate_loaded(settings, judges, progress)
+    with suppress(NothingNew):
+        while behind and load(settings, progress, only=behind).files:
+            total += _validate_loaded(settings, judges, progress)
+    if False in judges:
+        # A release carries the quality report, and samples of what failed stand in it.
+        judges[False].write_docs(settings.home / "quality" / "incoming", "Dry Powder: what came in")
+    return replace(total, seconds=time.monotonic() - started)
+
+
+def _behind(settings: Settings) -> frozenset[str]:
+    """Return the fetches that wait behind those in `incoming`; what lands from now on waits for the next run."""
+    from warehouse import loading, stores
+
+    found: set[str] = set()
+    with builder_lock(settings, "look"):
+        for internal in stores.areas(settings):
+            with stores.open_warehouse(settings, internal=internal) as connection:
+                for source, table in stores.tables_of(internal=internal):
+                    loaded = {f.partition for f in loading.in_incoming(connection, settings, source, table)}
+                    waiting = loading.pending(connection, settings, source, table)
+                    found.update(w.fetch.fetch_id for w in waiting if w.fetch.partition in loaded)
+    return frozenset(found)
+
+
+def _validate_loaded(settings: Settings, judges: dict[bool, Judge], progress: Progress | None) -> Validated:
+    """Judge and promote what is in `incoming`; `judges` gets one an area, by whether it is the internal one."""
+    from warehouse import loading, stores
+
     now = clock.now(settings)
     run_id = _run_id(now)
     total = Validated(rows=0, promoted=(), held_back=(), warnings=0, seconds=0.0)
@@ -622,14 +657,14 @@ def validate(settings: Settings | None = None, progress: Progress | None = None)
                     for source, table in stores.tables_of(internal=internal)
                     if (fetches := loading.in_incoming(connection, settings, source, table))
                 }
-            verdicts = _judge_incoming(settings, shown, internal=internal) if shown else {}
+            verdicts = _judge_incoming(settings, judges, shown, internal=internal) if shown else {}
             with stores.open_warehouse(settings, internal=internal) as connection:
                 _record(connection, run_id, "incoming", [v for found in verdicts.values() for v in found], now)
                 for key, found in verdicts.items():
                     total += _promote_or_hold_back(settings, connection, key, shown[key], found, now, progress)
                 if not internal:
                     loading.refresh_freshness(connection, settings, now)
-    return replace(total, seconds=time.monotonic() - started)
+    return total
 
 
 def _promote_or_hold_back(
@@ -677,6 +712,7 @@ def _promote_or_hold_back(
         held_back=tuple(f"{name}/{partition}" for partition in held_back),
         warnings=sum(len(v.warnings) for v in verdicts),
         seconds=0.0,
+        judged=frozenset(f"{name}/{fetch.partition}" for fetch in fetches),
     )
 
 
@@ -693,19 +729,22 @@ def _in_words(finding: Any) -> str:  # noqa: ANN401
 
 
 def _judge_incoming(
-    settings: Settings, shown: Mapping[tuple[str, str], Sequence[Fetch]], *, internal: bool
+    settings: Settings,
+    judges: dict[bool, Judge],
+    shown: Mapping[tuple[str, str], Sequence[Fetch]],
+    *,
+    internal: bool,
 ) -> dict[tuple[str, str], list[Verdict]]:
     """Judge each table's fetches together; where that fails, each by itself, so that a bad one stops only itself."""
     from expectations import incoming_suites
     from warehouse import loading, stores
-    from warehouse.validation import judge
+    from warehouse.validation import Judge
 
     suites = incoming_suites()
     file = stores.file_of(settings, internal=internal)
-    # A release carries the quality report, and samples of what failed stand in it.
-    docs = None if internal else settings.home / "quality" / "incoming"
-    title = "Dry Powder: what came in"
-    together = judge(file, [suites[key] for key in shown], docs=docs, title=title, config=settings.duckdb_config)
+    if internal not in judges:
+        judges[internal] = Judge(settings.duckdb_config)
+    together = judges[internal].judge(file, [suites[key] for key in shown])
     verdicts = {key: [verdict] for key, verdict in zip(shown, together, strict=True)}
     apart = {key: found for key, found in verdicts.items() if not found[0].passed and len(shown[key]) > 1}
     if not apart:
@@ -717,7 +756,7 @@ def _judge_incoming(
             for name, fetch in zip(names, shown[key], strict=True):
                 suite = suites[key]
                 alone.append(replace(suite, name=f"{suite.name}.{fetch.fetch_id}", table=f"incoming.{name}"))
-    found = iter(judge(file, alone, docs=docs, title=title, config=settings.duckdb_config))
+    found = iter(judges[internal].judge(file, alone))
     return verdicts | {key: [next(found) for _ in shown[key]] for key in apart}
 
 

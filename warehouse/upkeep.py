@@ -80,7 +80,7 @@ def replay(
                 say(progress, f"replayed up to {batch[-1][2].fetched_at:%Y-%m-%d %H:%M}Z, {rows:,} rows")
                 with suppress(NothingNew):
                     load(settings, only=frozenset(fetch.fetch_id for _, _, fetch in batch))
-                    validate(settings)
+                    validate(settings, waiting=False)
             for fetch, reason in not_whole:
                 landing.refuse(settings, fetch, ContractViolation(reason))
             for internal in stores.areas(settings):

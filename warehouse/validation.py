@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +113,63 @@ class Verdict:
         return tuple(f for f in self.findings if not f.success and f.severity != "critical")
 
 
+class Judge:
+    """Who judges in one run: its report is of all that was judged, in as many files and calls as it took.
+
+    `config` are DuckDB settings such as `threads` and `memory_limit`.
+    """
+
+    def __init__(self, config: Mapping[str, str | bool | int | float | list[str]] | None = None) -> None:
+        """Start with nothing judged."""
+        self._config = config or {}
+        self._context = _context()
+        self._verdicts: list[Verdict] = []
+        self._calls = 0
+
+    def judge(self, database: Path, suites: Sequence[Suite]) -> list[Verdict]:
+        """Run every suite against the file and return one verdict each, in the order given.
+
+        The file is opened read-only and closed again; nobody else in this process may hold it open meanwhile. A suite
+        that was judged before gets a number behind its name.
+
+        Raises:
+            ConfigurationError: the file is not there or is held open, or two suites share a name.
+            DamagedFile: DuckDB cannot read what is in the file, which is no verdict on rows.
+        """
+        if not database.is_file():
+            raise ConfigurationError("There is nothing to judge", expected="a DuckDB file", got=str(database))
+        names = [suite.name for suite in suites]
+        if len(set(names)) < len(names):
+            raise ConfigurationError("Suites need distinct names", got=sorted(names))
+        self._calls += 1
+        known = {verdict.suite for verdict in self._verdicts}
+        verdicts: list[Verdict] = []
+        with stores.damage_noted(database):
+            datasource = _open(self._context, f"warehouse_{self._calls}", database, self._config)
+            try:
+                calendars = frozenset().union(*(suite.calendars for suite in suites))
+                _give_calendars(datasource.get_execution_engine(), calendars)
+                for suite in suites:
+                    one = replace(suite, name=f"{suite.name}.{self._calls}") if suite.name in known else suite
+                    verdicts.append(_judge_table(self._context, datasource, one))
+                    for finding in verdicts[-1].findings:
+                        stores.refuse_damage(database, "" if finding.success else finding.detail)
+            finally:
+                datasource.close()
+        for verdict in verdicts:
+            log.info(
+                "judged suite=%s rows=%d expectations=%d failures=%d warnings=%d",
+                *(verdict.suite, verdict.row_count, len(verdict.findings)),
+                *(len(verdict.failures), len(verdict.warnings)),
+            )
+        self._verdicts += verdicts
+        return verdicts
+
+    def write_docs(self, folder: Path, title: str) -> None:
+        """Write the static report of all that was judged (`index.html`), which loads nothing from the network."""
+        _write_docs(self._context, folder, title, self._verdicts)
+
+
 def judge(
     database: Path,
     suites: Sequence[Suite],
@@ -121,43 +178,11 @@ def judge(
     title: str = "",
     config: Mapping[str, str | bool | int | float | list[str]] | None = None,
 ) -> list[Verdict]:
-    """Run every suite against the file and return one verdict each, in the order given.
-
-    The file is opened read-only and closed again; nobody else in this process may hold it open meanwhile.
-    `docs` is a folder that gets the static report (`index.html`), which loads nothing from the network.
-    `config` are DuckDB settings such as `threads` and `memory_limit`.
-
-    Raises:
-        ConfigurationError: the file is not there or is held open, or two suites share a name.
-        DamagedFile: DuckDB cannot read what is in the file, which is no verdict on rows.
-    """
-    if not database.is_file():
-        raise ConfigurationError("There is nothing to judge", expected="a DuckDB file", got=str(database))
-    names = [suite.name for suite in suites]
-    if len(set(names)) < len(names):
-        raise ConfigurationError("Suites need distinct names", got=sorted(names))
-    context = _context()
-    verdicts: list[Verdict] = []
-    with stores.damage_noted(database):
-        datasource = _open(context, database, config or {})
-        try:
-            _give_calendars(
-                datasource.get_execution_engine(), frozenset().union(*(suite.calendars for suite in suites))
-            )
-            for suite in suites:
-                verdicts.append(_judge_table(context, datasource, suite))
-                for finding in verdicts[-1].findings:
-                    stores.refuse_damage(database, "" if finding.success else finding.detail)
-            if docs is not None:
-                _write_docs(context, docs, title or "Dry Powder", verdicts)
-        finally:
-            datasource.close()
-    for verdict in verdicts:
-        log.info(
-            "judged suite=%s rows=%d expectations=%d failures=%d warnings=%d",
-            *(verdict.suite, verdict.row_count, len(verdict.findings)),
-            *(len(verdict.failures), len(verdict.warnings)),
-        )
+    """Judge one file in one call, and write the report where `docs` names a folder: see `Judge`."""
+    one = Judge(config)
+    verdicts = one.judge(database, suites)
+    if docs is not None:
+        one.write_docs(docs, title or "Dry Powder")
     return verdicts
 
 
@@ -184,13 +209,13 @@ def _context() -> AbstractDataContext:
 
 
 def _open(
-    context: AbstractDataContext, database: Path, config: Mapping[str, str | bool | int | float | list[str]]
+    context: AbstractDataContext, name: str, database: Path, config: Mapping[str, str | bool | int | float | list[str]]
 ) -> DuckDBDatasource:
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
     try:
         datasource: DuckDBDatasource = context.data_sources.add_duckdb(
-            "warehouse",
+            name,
             connection_string=f"duckdb:///{database}",
             create_temp_table=False,
             kwargs={"connect_args": {"read_only": True, "config": dict(config)}},

@@ -299,7 +299,7 @@ def test_knowledge_of_a_record_never_goes_backwards(ingest, publisher, toy):
     assert versions[1][3] >= versions[0][3]
 
 
-def test_what_lands_while_the_gate_judges_waits_for_the_next_run(settings, land, publisher, gate):
+def test_what_lands_behind_what_is_loaded_is_judged_after_it(settings, land, publisher, gate):
     full = [rate(f"2026-01-{d:02}", 1) for d in range(1, 29)]
     publisher.says("/rates/all", rates_json(*full))
     land()
@@ -307,10 +307,29 @@ def test_what_lands_while_the_gate_judges_waits_for_the_next_run(settings, land,
     publisher.says("/rates/all", rates_json(*full, rate("2026-01-29", 1)))
     land()
     pipeline.validate(settings)
-    assert len(raw(settings)) == 28
+    found = raw(settings)
+    assert values(found) == [(r["day"], 1, False) for r in [*full, rate("2026-01-29", 1)]]
+    assert found[-1][4] > found[-2][4]
+
+
+def test_a_fetch_that_waits_behind_another_is_judged_by_what_that_one_left(ingest, land, publisher, settings):
+    rows = [rate(f"2026-01-{d:02}", d) for d in range(1, 10)]
+    publisher.says("/rates/all", rates_json(*rows))
+    ingest()
+    for said in ([*rows, rate("2026-01-10", 10)], rows):
+        publisher.says("/rates/all", rates_json(*said))
+        assert land().files == 1
     pipeline.load(settings)
-    pipeline.validate(settings)
-    assert values(raw(settings)) == [(r["day"], 1, False) for r in [*full, rate("2026-01-29", 1)]]
+    found = pipeline.validate(settings)
+    assert (found.held_back, found.promoted) == (("toy.rates/all",), ("toy.rates",))
+    live = values(raw(settings))
+    assert ("2026-01-10", 10, False) in live
+    assert not any(gone for _, _, gone in live)
+    report = (settings.home / "quality" / "incoming" / "index.html").read_text()
+    assert "incoming.toy__rates</a>" in report
+    assert "incoming.toy__rates.2</a>" in report
+    upkeep.replay(settings)
+    assert values(raw(settings)) == live
 
 
 def test_a_held_back_partition_stops_only_itself_until_it_heals(settings, live, publisher, monkeypatch, gate):

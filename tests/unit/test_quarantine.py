@@ -209,7 +209,7 @@ def test_a_rewritten_past_is_new_versions_and_is_recorded(home):
 
 def test_a_withdrawn_record_is_recorded_as_such(home):
     home.ingest(*days(28))
-    home.ingest(*days(28)[:-1])
+    home.ingest(*days(28)[:-2], days(28)[-1])
     assert home.query("select kind, row_count from ops.history_changes") == [("withdrawn", 1)]
 
 

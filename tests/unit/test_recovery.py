@@ -28,7 +28,7 @@ class Killed(BaseException):
     """Stands for kill -9: nobody catches it."""
 
 
-def kill(*_):
+def kill(*_, **__):
     raise Killed
 
 
@@ -151,7 +151,7 @@ def test_a_replay_killed_with_a_log_open_leaves_none_beside_the_file_that_is_put
     before = home.query(VERSIONS)
     log = home.settings.warehouse.with_name("warehouse.duckdb.wal.checkpoint")
 
-    def killed_while_writing(*_):
+    def killed_while_writing(*_, **__):
         log.write_bytes(b"of the file that was to be")
         raise Killed
 
@@ -223,7 +223,7 @@ def test_a_replay_that_fails_leaves_no_note_beside_the_file_that_is_put_back(hom
     home.ingest(*days(3))
     before = home.query(VERSIONS)
 
-    def damaged(settings):
+    def damaged(settings, **_):
         stores.refuse_damage(settings.warehouse, "IO Error: Corrupt database file: in what is being rebuilt")
 
     with monkeypatch.context() as failing:
@@ -257,12 +257,12 @@ def test_what_lands_during_a_replay_waits_for_the_next_run_and_costs_no_version(
     before = home.query(VERSIONS)
     validate, done = upkeep.validate, []
 
-    def validate_while_something_lands(settings):
+    def validate_while_something_lands(settings, **options):
         if not done:
             done.append(True)
             home.says(*days(2), rate("2026-01-03", 4))
             home.land()
-        return validate(settings)
+        return validate(settings, **options)
 
     monkeypatch.setattr(upkeep, "validate", validate_while_something_lands)
     upkeep.replay(home.settings)
@@ -375,6 +375,15 @@ def test_of_two_waiting_fetches_the_good_one_heals_the_bad_one_before_it(home):
     assert home.promote().held_back == ()
     assert home.query("select count(*) from ops.held_back") == [(0,)]
     assert quarantine.entries(home.settings) == []
+
+
+def test_what_a_good_fetch_healed_is_never_judged_again(home):
+    home.ingest(*days(28))
+    home.ingest(*days(2))
+    assert home.query("select count(*) from ops.held_back") == [(1,)]
+    home.ingest(*days(28), rate("2026-01-29", 1))
+    assert pipeline.load(home.settings).files == 0
+    assert home.query("select count(*) from ops.held_back") == [(0,)]
 
 
 def test_what_a_fallback_filled_stays_until_the_primary_says_more(home):
