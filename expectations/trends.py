@@ -281,15 +281,17 @@ def shared(table: Table, raw: str) -> dict[str, str]:
     if not _has_series(table):
         return {"calendar_periods": periods}
     key = ", ".join(table.grain)
+    series = ", ".join(table.series)
+    same = " and ".join(f"past.{k} is not distinct from arriving.{k}" for k in table.series)
+    of_series = f"semi join (select distinct {series} from {{batch}}) as arriving on {same}" if series else ""
     past = f"""
         with reach as (
             select series_name as reach_series, min(number) - {WINDOW} as reach_from, max(number) as reach_to
             from trend_arrived group by all
         ),
         near as (
-            select * from {raw}
-            where ({table.about[1]})::date
-                >= (select min(period_end) from calendar_periods) - {(WINDOW + 1) * DAYS[table.cadence.due.every]}
+            -- series as they stand first: to number periods and to name series costs more
+            select * from {raw} as past {of_series}
         ),
         live as (
             select past.* from near as past inner join reach
