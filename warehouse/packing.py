@@ -321,7 +321,7 @@ def _digest(connection: duckdb.DuckDBPyConnection, table: _Table, catalogue: str
     parts = connection.execute(
         f"select {name} as part, count, digest::varchar from "
         f"(select {year} as year, count(*) as count, sum(hash(*columns(*))) as digest from {catalogue}.{table.full} "
-        f"where {where} group by all) order by part"
+        f"where {where} group by all having count(*) > 0) order by part"
     ).fetchall()
     return Packed(
         rows=rows,

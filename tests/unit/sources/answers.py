@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from openpyxl import Workbook
 
@@ -100,8 +100,8 @@ class Answer:
     """Most rows that one record of the wire becomes."""
     revised: str | None = None
     """Column of a number that the publisher may revise alone, where it is not the page's."""
-    is_newest_first: bool = False
-    """Whether the first record is the newest, which a publisher revises and does not withdraw."""
+    newest: Literal[0, -1] | None = None
+    """Place of the newest record, which a publisher revises and does not withdraw; None where either may be it."""
     later: Mapping[str, bytes] | None = None
     """Bodies by address that the publisher answers with later: one value is another, one record is withdrawn."""
 
@@ -270,7 +270,7 @@ def later(answer: Answer) -> dict[str, bytes]:
 
     def change(grid: _Grid, column: str | None) -> None:
         row, place = _cell(grid, answer.revised or column)
-        row = 0 if answer.is_newest_first else row
+        row = row if answer.newest is None else range(len(grid.rows))[answer.newest]
         value = grid.rows[row][place]
         grid.rows[row][place] = _next(value) if isinstance(value, str) else type(value)(Decimal(str(value)) + 1)
         del grid.rows[0 if row else -1]
