@@ -273,7 +273,7 @@ def later(answer: Answer) -> dict[str, bytes]:
         row = row if answer.newest is None else range(len(grid.rows))[answer.newest]
         value = grid.rows[row][place]
         grid.rows[row][place] = _next(value) if isinstance(value, str) else type(value)(Decimal(str(value)) + 1)
-        del grid.rows[0 if row else -1]
+        del grid.rows[1 if answer.newest == 0 else 0 if row else -1]
 
     page = answer.broken()[-1]
     return {page.url: rewritten(page, change)}
