@@ -102,8 +102,9 @@ def _no_gap(table: Table, raw: str, *, by_series: bool = False, is_first: bool =
     missing = f"number - number_before - 1 - {closed}" if due.every == "business_day" else "number - number_before - 1"
     return no_rows(
         "no_gap_in_a_series" if by_series else "no_gap_in_a_first_fetch" if is_first else "no_gap_in_the_calendar",
-        f"No {'series' if by_series else 'fetch'} that follows its publisher's calendar newly lacks {hole} "
-        f"{due.every.replace('_', ' ')}{'s in a row' if hole > 1 else ''} between its first and its last.",
+        f"No {'series' if by_series else 'fetch'} that follows its publisher's calendar "
+        f"{'lacks' if is_first else 'newly lacks'} {hole} {due.every.replace('_', ' ')}"
+        f"{'s in a row' if hole > 1 else ''} between its first and its last.",
         f"""
         with numbered as (
             select
@@ -218,7 +219,7 @@ def _newest_kept(table: Table) -> NoRows:
                 _partition,
                 _fetch_id,
                 max(({table.about[1]})::date) as ends_on,
-                max(fetched_at)::date as fetched_on
+                (max(fetched_at) at time zone 'UTC')::date as fetched_on
             from {{batch}} group by all
         ),
         known as (

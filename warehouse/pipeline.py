@@ -636,9 +636,10 @@ def _behind(settings: Settings) -> frozenset[str]:
         for internal in stores.areas(settings):
             with stores.open_warehouse(settings, internal=internal) as connection:
                 for source, table in stores.tables_of(internal=internal):
-                    loaded = {f.partition for f in loading.in_incoming(connection, settings, source, table)}
                     waiting = loading.pending(connection, settings, source, table)
-                    found.update(w.fetch.fetch_id for w in waiting if w.fetch.partition in loaded)
+                    if len(waiting) > 1:  # of most tables nothing waits behind
+                        loaded = {f.partition for f in loading.in_incoming(connection, settings, source, table)}
+                        found.update(w.fetch.fetch_id for w in waiting if w.fetch.partition in loaded)
     return frozenset(found)
 
 
