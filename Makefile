@@ -74,7 +74,7 @@ dbt: setup  ## Run dbt by hand on the builder's file: make dbt ARGS="run -s dim_
 		$(BIN)/dbt $(ARGS) --project-dir dbt_project --profiles-dir dbt_project
 
 lock: $(VENV)/bin/uv  ## Write the lock files anew from requirements/*.in (hashes, no index addresses)
-	@for set in bootstrap core dev superset-reader; do \
+	@for set in bootstrap core dev production superset superset-reader; do \
 		$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 			--custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; done
 
