@@ -306,7 +306,10 @@ def demo() -> None:
 
 @app.command()
 def up() -> None:
-    """Run Airflow with its web page on this machine, on the publishers' schedules, until Ctrl-C or `down`."""
+    """Start Airflow and Superset on this machine, on the publishers' schedules; run again, say how they are.
+
+    They listen on loopback alone and ask for a password, which is made and printed the first time.
+    """
     from warehouse import serving
 
     serving.up(_settings(), out)
@@ -318,6 +321,19 @@ def down() -> None:
     from warehouse import serving
 
     serving.down(_settings(), out)
+
+
+@app.command()
+def logs(
+    service: Annotated[str, typer.Argument(help="Service, such as 'scheduler'; all when left out.")] = "",
+    *,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines of each.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes next.")] = False,
+) -> None:
+    """Show the logs of what `up` started."""
+    from warehouse import serving
+
+    serving.logs(_settings(), service, lines=lines, follow=follow)
 
 
 @app.command()

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from warehouse.headless_airflow import LAST_LINES, HeadlessAirflow, OrchestrationFailed
+from warehouse.airflow_api import OrchestrationFailed
+from warehouse.headless_airflow import HeadlessAirflow
 from warehouse.pipeline import NOT_RECORDED
+from warehouse.processes import LAST_LINES
 from warehouse.settings import Settings
 from warehouse.sources import tables
 
@@ -103,8 +105,8 @@ class _Watch:
         Raises:
             OrchestrationFailed: nothing has changed for too long.
         """
-        self.runs = self.airflow.get("dags/~/dagRuns", limit=100)["dag_runs"]
-        seen = self.airflow.get("dags/~/dagRuns/~/taskInstances", limit=100)["task_instances"]
+        self.runs = self.airflow.api.get("dags/~/dagRuns", limit=100)["dag_runs"]
+        seen = self.airflow.api.get("dags/~/dagRuns/~/taskInstances", limit=100)["task_instances"]
         for task in seen:
             self._note(task)
         if time.monotonic() - self.changed_at > PATIENCE_SECONDS:
@@ -131,7 +133,7 @@ class _Watch:
             return
         if now.state == "success":
             path = f"dags/{now.dag}/dagRuns/{now.run}/taskInstances/{now.task}/xcomEntries/return_value"
-            now.rows = (self.airflow.get(path) or {}).get("value")
+            now.rows = (self.airflow.api.get(path) or {}).get("value")
         elif now.state == "skipped":
             now.note = _reason(self._log(now))
             if now.note.rstrip(".").endswith(NOT_RECORDED):
@@ -264,7 +266,7 @@ def _run(watch: _Watch, expected: set[str], settings: Settings) -> None:
 
     watch.airflow.wait_for_dags(expected)
     for dag in watch.ingests:
-        watch.airflow.post(f"dags/{dag}/dagRuns", {"dag_run_id": f"demo__{dag}", "logical_date": None})
+        watch.airflow.api.post(f"dags/{dag}/dagRuns", {"dag_run_id": f"demo__{dag}", "logical_date": None})
     is_held = True
     with _shown(watch):
         while True:
@@ -273,16 +275,16 @@ def _run(watch: _Watch, expected: set[str], settings: Settings) -> None:
             if not watch.ingests_are_over:
                 continue
             if is_held:
-                watch.airflow.open_builder_pool()
+                watch.airflow.api.set_builder_pool(1)
                 is_held = False
             # In this order: the scheduler creates a build and takes its events off the queue in one transaction.
-            waiting = (watch.airflow.get(f"dags/{BUILD}/assets/queuedEvents") or {}).get("total_entries", 0)
+            waiting = (watch.airflow.api.get(f"dags/{BUILD}/assets/queuedEvents") or {}).get("total_entries", 0)
             watch.look()
             if waiting or watch.a_build_is_on:
                 continue
             if any(r["dag_id"] == BUILD for r in watch.runs) or not pipeline.is_waiting(settings):
                 return
-            watch.airflow.post(f"dags/{BUILD}/dagRuns", {"dag_run_id": f"demo__{BUILD}", "logical_date": None})
+            watch.airflow.api.post(f"dags/{BUILD}/dagRuns", {"dag_run_id": f"demo__{BUILD}", "logical_date": None})
 
 
 def _shown(watch: _Watch) -> AbstractContextManager[object]:

@@ -1,92 +1,464 @@
-"""Airflow with its web page on this machine, in the foreground: for looking around, not for production."""
+"""Airflow and Superset on this machine, in the background until they are told to stop.
+
+supervisord keeps the services running and their logs short. It leads a session of its own, in which everything that
+they start stays, so that stopping leaves nothing behind, however a service ended. All of it listens on loopback and
+asks for a password.
+"""
 
 from __future__ import annotations
 
+import configparser
+import hashlib
 import json
-import signal
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from warehouse.airflow_api import AirflowApi, OrchestrationFailed
+from warehouse.airflow_settings import (
+    COMPONENTS,
+    airflow_environment,
+    airflow_version,
+    copy_sqlite,
+    keys,
+    migrate,
+    require_airflow,
+    sqlite_for,
+    write_private,
+)
 from warehouse.errors import ConfigurationError
-from warehouse.headless_airflow import HeadlessAirflow
+from warehouse.processes import end_leftovers, in_sessions, is_listening, last_lines, note_sessions, rss
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    import psutil
     from rich.console import Console
 
     from warehouse.settings import Settings
 
-_STOP_SECONDS = 60.0
+ROLES = {"admin": "ADMIN", "engineer": "OP", "analyst": "VIEWER", "viewer": "VIEWER"}
+"""Airflow's users here, and what its simple auth manager lets them do; production has finer roles (deploy/)."""
+
+START_SECONDS = 240.0
+STOP_SECONDS = 90.0
+_LOG_BYTES, _LOG_BACKUPS = "10MB", 4
 
 
-def _note(settings: Settings) -> Path:
-    return settings.home / "serving.pid"
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One program that supervisord keeps running; `environment` is what it alone finds in its own."""
+
+    name: str
+    command: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """How a service is: supervisord's word for it, its process, and since when, in seconds."""
+
+    name: str
+    word: str
+    pid: int
+    seconds: float
+    rss_bytes: int
+
+
+# ------------------------------------------------------------------------------------------------------- the verbs
 
 
 def up(settings: Settings, console: Console) -> None:
-    """Run Airflow on its schedules until interrupted, or until `down` from another terminal.
+    """Start every service and wait until all are healthy; where they run already, say how they are.
 
-    Its run history starts anew each time; what it landed and published stays in the home.
+    Raises:
+        ConfigurationError: a port is taken, or the platform is not installed.
+        OrchestrationFailed: a service did not come up; the message ends with its last log lines.
     """
-    import psutil
-
-    settings = replace(settings, home=settings.home.resolve(), project=settings.project.resolve())
-    if settings.sources == "live" and not settings.contact:
-        console.print(
-            "WAREHOUSE_CONTACT is not set, so no publisher can be asked: see `drypowder doctor`.", style="yellow"
-        )
-    with HeadlessAirflow(
-        home=settings.home / "airflow",
-        project=settings.project,
-        environment=settings.as_environment(),
-        parallel_tasks=max(2, settings.threads),
-        told=lambda line: console.print(line, highlight=False),
-    ) as airflow:
-        this = psutil.Process()
-        _note(settings).write_text(json.dumps({"pid": this.pid, "created": this.create_time()}))
-        console.print(f"Open {airflow.url} (this machine only, no password). Stop with Ctrl-C or `make down`.")
+    require_airflow()
+    stack = _Stack(settings, console)
+    if stack.is_running:
+        console.print(f"It runs already, in {stack.settings.home}.", highlight=False)
+    else:
         try:
-            while True:
-                airflow.check_alive()
-                time.sleep(1)
-        except (KeyboardInterrupt, SystemExit):
-            console.print("stopping Airflow")
-        finally:
-            _note(settings).unlink(missing_ok=True)
-
-
-def _running(settings: Settings) -> psutil.Process | None:
-    """Return the process that serves this home; a number that belongs to another process now is nobody's."""
-    import psutil
-
-    try:
-        noted = json.loads(_note(settings).read_text())
-        process = psutil.Process(noted["pid"])
-    except (FileNotFoundError, psutil.NoSuchProcess):
-        return None
-    return process if abs(process.create_time() - noted["created"]) < 1 else None
+            stack.start()
+        except BaseException:
+            stack.stop()
+            raise
+    stack.print_states()
+    console.print(f"Airflow   {stack.airflow_url}", highlight=False)
+    if stack.superset:
+        console.print(f"Superset  {stack.superset_url}", highlight=False)
+    else:
+        console.print("Superset is not installed; `make up` installs it.", style="dim")
+    console.print(f"Users and passwords: {stack.passwords}. `make logs` follows the logs, `make down` stops it.")
 
 
 def down(settings: Settings, console: Console) -> None:
     """Stop what `up` started in this home, and wait for its end.
 
     Raises:
-        ConfigurationError: it does not end.
+        OrchestrationFailed: something does not end.
     """
-    running = _running(settings)
-    if running is None:
-        _note(settings).unlink(missing_ok=True)
-        console.print(f"Nothing runs in {settings.home}.", highlight=False)
-        return
-    running.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
-    while _note(settings).exists():
-        if time.monotonic() > deadline:
-            raise ConfigurationError(
-                f"Process {running.pid} does not end", expected=f"its end within {_STOP_SECONDS:.0f} s", got="none"
+    stack = _Stack(settings, console)
+    console.print("It has stopped." if stack.stop() else f"Nothing runs in {stack.settings.home}.", highlight=False)
+
+
+def logs(settings: Settings, service: str = "", *, lines: int = 40, follow: bool = False) -> None:
+    """Show the end of the logs of one service or of all; with `follow`, what comes next. Does not return.
+
+    Raises:
+        ConfigurationError: there is no such log.
+    """
+    folder = _Stack(settings, None).folder
+    found = sorted(folder.glob(f"{service or '*'}.log"))
+    if not found:
+        raise ConfigurationError(
+            f"There is no log of {service}" if service else "There are no logs",
+            expected=", ".join(p.stem for p in sorted(folder.glob("*.log"))) or "what `drypowder up` writes",
+            remedy="" if service else "Start the services with `make up`.",
+        )
+    os.execvp("tail", ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] if follow else []), *map(str, found)])  # noqa: S606, S607
+
+
+# --------------------------------------------------------------------------------------------------------- the stack
+
+
+class _Stack:
+    """The services of one home."""
+
+    def __init__(self, settings: Settings, console: Console | None) -> None:
+        self.settings = replace(settings, home=settings.home.resolve(), project=settings.project.resolve())
+        self.console = console
+        self.folder = self.settings.home / "services"
+        self.airflow = self.settings.home / "airflow"
+        self.passwords = self.airflow / "passwords.json"
+        python = self.settings.project / ".venv" / "superset" / "bin" / "python"
+        self.superset = python if (python.parent.parent / ".installed").exists() else None
+        # A socket's path may have some hundred characters, a home's may have more.
+        name = hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:16]
+        self.socket = Path(tempfile.gettempdir()) / f"drypowder-{os.getuid()}-{name}.sock"
+        self.airflow_url = f"http://127.0.0.1:{settings.airflow_port}"
+        self.superset_url = f"http://127.0.0.1:{settings.superset_port}"
+
+    def tell(self, line: str) -> None:
+        if self.console:
+            self.console.print(line, highlight=False, soft_wrap=True)
+
+    # -------------------------------------------------------------------------------------------------- supervisord
+
+    def _supervisor(self) -> Any:  # noqa: ANN401  (XML-RPC)
+        from xmlrpc.client import ServerProxy
+
+        from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
+
+        return ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.socket}"))
+
+    @property
+    def is_running(self) -> bool:
+        try:
+            return bool(self._supervisor().supervisor.getState()["statename"] == "RUNNING")
+        except (OSError, ValueError):
+            return False
+
+    def states(self) -> list[State]:
+        import psutil
+
+        found = []
+        for info in self._supervisor().supervisor.getAllProcessInfo():
+            memory = 0
+            if info["pid"]:
+                with suppress(psutil.Error):
+                    process = psutil.Process(info["pid"])
+                    memory = sum(map(rss, [process, *process.children(recursive=True)]))
+            seconds = info["now"] - info["start"] if info["pid"] else 0.0
+            found.append(
+                State(name=info["name"], word=info["statename"], pid=info["pid"], seconds=seconds, rss_bytes=memory)
             )
-        time.sleep(0.2)
-    console.print("Airflow has stopped.")
+        return found
+
+    def print_states(self) -> None:
+        from rich.table import Table as Grid
+
+        grid = Grid("Service", "State", "Process", "Since", "Memory", box=None, pad_edge=False)
+        for state in self.states():
+            style = "" if state.word == "RUNNING" else "red"
+            grid.add_row(
+                state.name,
+                state.word.lower(),
+                str(state.pid or ""),
+                f"{state.seconds:,.0f} s" if state.pid else "",
+                f"{state.rss_bytes / 2**20:,.0f} MB" if state.pid else "",
+                style=style,
+            )
+        if self.console:
+            self.console.print(grid)
+
+    def _services(self) -> list[Service]:
+        made = [
+            Service(
+                name=name,
+                command=[sys.executable, "-m", "airflow", *command],
+                folder=self.airflow,
+                environment=sqlite_for(name, self.airflow),
+            )
+            for name, command in COMPONENTS.items()
+        ]
+        if self.superset:
+            bind = f"127.0.0.1:{self.settings.superset_port}"
+            options = ["--workers", "1", "--worker-class", "gthread", "--threads", "8", "--timeout", "120"]
+            made.append(
+                Service(
+                    name="superset",
+                    command=[
+                        *(str(self.superset), "-m", "gunicorn", "--bind", bind, *options),
+                        "superset.app:create_app()",
+                    ],
+                    folder=self.settings.home / "superset",
+                    environment=self._superset_environment(),
+                )
+            )
+        return made
+
+    def _configuration(self) -> str:
+        """Return supervisord's configuration; its owner alone reads it, since it names secrets."""
+        made = configparser.RawConfigParser()
+        made["unix_http_server"] = {"file": str(self.socket), "chmod": "0700"}
+        made["supervisord"] = {
+            "logfile": str(self.folder / "supervisord.log"),
+            "logfile_maxbytes": _LOG_BYTES,
+            "logfile_backups": str(_LOG_BACKUPS),
+            "pidfile": str(self.folder / "supervisord.pid"),
+            "nodaemon": "true",
+            "silent": "true",
+            "user": str(os.getuid()),
+        }
+        made["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for service in self._services():
+            made[f"program:{service.name}"] = {
+                "command": " ".join(map(_quoted, service.command)),
+                "directory": str(service.folder),
+                "environment": ",".join(f"{name}={_quoted(text)}" for name, text in service.environment.items()),
+                "autorestart": "true",
+                "startsecs": "3",
+                "startretries": "10",
+                "stopwaitsecs": "30",
+                "stopasgroup": "true",
+                "killasgroup": "true",
+                "redirect_stderr": "true",
+                "stdout_logfile": str(self.folder / f"{service.name}.log"),
+                "stdout_logfile_maxbytes": _LOG_BYTES,
+                "stdout_logfile_backups": str(_LOG_BACKUPS),
+            }
+        # In its files a percent sign begins an expansion.
+        lines = []
+        for name in made.sections():
+            lines += [f"[{name}]", *(f"{key}={text.replace('%', '%%')}" for key, text in made[name].items()), ""]
+        return "\n".join(lines)
+
+    # -------------------------------------------------------------------------------------------------------- start
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        end_leftovers(self.folder / "sessions.json", self.tell)
+        self._require_ports()
+        if self.settings.sources == "live" and not self.settings.contact:
+            self.tell("WAREHOUSE_CONTACT is not set, so no publisher can be asked: see `drypowder doctor`.")
+        is_new = self._make_users()
+        environment = self._environment()
+        self._migrate(environment)
+        if self.superset:
+            self._prepare_superset()
+        configuration = self.folder / "supervisord.conf"
+        configuration.unlink(missing_ok=True)
+        with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(self._configuration())
+        self.tell("starting " + ", ".join(service.name for service in self._services()))
+        with (self.folder / "supervisord.out").open("wb") as out:
+            process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        note_sessions(self.folder / "sessions.json", [process.pid])
+        self._wait_until_healthy(process)
+        if is_new:
+            for user, password in json.loads(self.passwords.read_text()).items():
+                self.tell(f"  Airflow   {user:<9} {password}")
+            if self.superset:
+                self.tell(f"  Superset  {'admin':<9} {self._superset_secrets()['admin_password']}")
+            self.tell("These are printed this once.")
+
+    def _environment(self) -> dict[str, str]:
+        users = ",".join(f"{user}:{role}" for user, role in ROLES.items())
+        return {
+            **airflow_environment(
+                self.airflow, self.settings.project, self.settings.airflow_port, self.settings.as_environment()
+            ),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": users,
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.passwords),
+            "AIRFLOW__CORE__PARALLELISM": str(max(2, self.settings.threads)),
+        }
+
+    def _require_ports(self) -> None:
+        ports = {"WAREHOUSE_AIRFLOW_PORT": self.settings.airflow_port}
+        if self.superset:
+            ports["WAREHOUSE_SUPERSET_PORT"] = self.settings.superset_port
+        for variable, port in ports.items():
+            if is_listening(port):
+                raise ConfigurationError(
+                    f"Something listens on port {port} of this machine already",
+                    remedy=f"Stop it, or choose another port with {variable}.",
+                )
+
+    def _make_users(self) -> bool:
+        """Make a password for every user, once; return whether any is new."""
+        keys(self.airflow)
+        try:
+            write_private(self.passwords, {user: secrets.token_urlsafe(16) for user in ROLES})
+        except FileExistsError:
+            return False
+        return True
+
+    def _migrate(self, environment: Mapping[str, str]) -> None:
+        """Bring Airflow's database to the installed version; what another version wrote is copied first."""
+        database, note = self.airflow / "airflow.db", self.airflow / "migrated-by.txt"
+        before = note.read_text() if note.exists() else ""
+        if database.exists() and before == airflow_version():
+            return
+        if database.exists():
+            kept = self.airflow / f"airflow-{before or 'unknown'}.db"
+            copy_sqlite(database, kept)
+            self.tell(f"migrating Airflow's database from {before or 'another version'}; {kept} is as it was")
+        else:
+            self.tell("creating Airflow's database (once)")
+        migrate(self.airflow, environment)
+        note.write_text(airflow_version())
+
+    def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+
+        def moment(what: str, service: str) -> None:
+            if process.poll() is not None:
+                raise OrchestrationFailed(
+                    "supervisord ended",
+                    got=f"exit {process.returncode}",
+                    remedy=last_lines(self.folder / "supervisord.out"),
+                )
+            fatal = [s.name for s in self.states() if s.word == "FATAL"] if self.is_running else []
+            if fatal or time.monotonic() > deadline:
+                raise OrchestrationFailed(
+                    f"{', '.join(fatal)} does not stay up" if fatal else f"{what} after {START_SECONDS:.0f} s",
+                    remedy=last_lines(self.folder / f"{(fatal or [service])[0]}.log"),
+                )
+            time.sleep(0.3)
+
+        api = AirflowApi(url=self.airflow_url, see=lambda: last_lines(self.folder / "api-server.log"))
+        with closing(api):
+            password = json.loads(self.passwords.read_text())["admin"]
+            while not api.log_in("admin", password):
+                moment("Airflow's API server does not answer", "api-server")
+            api.set_builder_pool(1)
+            while unwell := api.unwell({"metadatabase", "scheduler", "dag_processor", "triggerer"}):
+                moment(f"Airflow's {', '.join(unwell)} is not healthy", "scheduler")
+        while self.superset and not self._superset_answers():
+            moment("Superset does not answer", "superset")
+
+    # ----------------------------------------------------------------------------------------------------- Superset
+
+    def _superset_secrets(self) -> dict[str, str]:
+        path = self.settings.home / "superset" / "secrets.json"
+        with suppress(FileExistsError):
+            write_private(path, {"secret_key": secrets.token_urlsafe(48), "admin_password": secrets.token_urlsafe(16)})
+        loaded: dict[str, str] = json.loads(path.read_text())
+        return loaded
+
+    def _superset_environment(self) -> dict[str, str]:
+        return {
+            "PYTHONPATH": "",
+            "SUPERSET_HOME": str(self.settings.home / "superset"),
+            "SUPERSET_CONFIG_PATH": str(self.settings.project / "superset" / "superset_config.py"),
+            "SUPERSET_SECRET_KEY": self._superset_secrets()["secret_key"],
+        }
+
+    def _prepare_superset(self) -> None:
+        """Make or migrate Superset's database and its administrator: three commands of ten seconds, once a version."""
+        folder = self.settings.home / "superset"
+        version = (self.settings.project / "requirements" / "superset.txt").read_bytes()
+        note, stamp = folder / "migrated-by.txt", hashlib.sha256(version).hexdigest()
+        if note.exists() and note.read_text() == stamp:
+            return
+        self.tell("preparing Superset's database (once, half a minute)")
+        made = self._superset_secrets()
+        log = self.folder / "superset-prepare.log"
+        command = [str(self.superset), "-m", "superset"]
+        user = ["--username", "admin", "--firstname", "Admin", "--lastname", "Admin", "--email", "admin@localhost"]
+        with log.open("wb") as out:
+            for words in (
+                ["db", "upgrade"],
+                ["fab", "create-admin", *user],  # asks for the password, twice
+                ["init"],
+            ):
+                done = subprocess.run(  # noqa: S603
+                    [*command, *words],
+                    env={**os.environ, **self._superset_environment()},
+                    input=f"{made['admin_password']}\n".encode() * 2,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    cwd=folder,
+                    start_new_session=True,  # without a terminal a password is read from its input
+                    check=False,
+                )
+                if done.returncode:
+                    raise OrchestrationFailed(
+                        f"`superset {' '.join(words[:2])}` failed",
+                        got=f"exit {done.returncode}",
+                        remedy=last_lines(log),
+                    )
+        note.write_text(stamp)
+
+    def _superset_answers(self) -> bool:
+        import httpx
+
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{self.superset_url}/health", trust_env=False).is_success
+        return False
+
+    # --------------------------------------------------------------------------------------------------------- stop
+
+    def stop(self) -> bool:
+        """End every process of this home's services; return whether there was one."""
+        sessions = self.folder / "sessions.json"
+        was_running = self.is_running
+        if was_running:
+            with suppress(OSError):
+                self._supervisor().supervisor.shutdown()
+            deadline = time.monotonic() + STOP_SECONDS
+            noted = {int(pid) for pid in json.loads(sessions.read_text())} if sessions.exists() else set()
+            while in_sessions(noted) and time.monotonic() < deadline:
+                time.sleep(0.2)
+        # Where supervisord was killed, or a task would not end.
+        left: list[str] = []
+        end_leftovers(sessions, left.append)
+        for line in left:
+            self.tell(line)
+        self.socket.unlink(missing_ok=True)
+        return was_running or bool(left)
+
+
+def _quoted(text: str) -> str:
+    """Quote a word for supervisord, which splits as a shell does."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

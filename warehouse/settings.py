@@ -50,6 +50,10 @@ class Settings:
     """`s3://bucket/prefix`, to which every release is uploaded; credentials are AWS's own variables."""
     upload_keep: int = field(default=14, metadata=_variable("WAREHOUSE_UPLOAD_KEEP"))
     """How many of the newest releases stay in the bucket; 1 at least."""
+    airflow_port: int = field(default=8080, metadata=_variable("WAREHOUSE_AIRFLOW_PORT"))
+    """Port of Airflow's web page on this machine, as `drypowder up` starts it."""
+    superset_port: int = field(default=8088, metadata=_variable("WAREHOUSE_SUPERSET_PORT"))
+    """The same of Superset's."""
     project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
     """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
 
@@ -67,7 +71,9 @@ class Settings:
             if not text:
                 continue
             convert = {"home": Path, "project": Path, "drop": Path, "lock_wait_seconds": float}
-            convert |= dict.fromkeys(("threads", "keep_releases", "keep_days", "upload_keep"), int)
+            convert |= dict.fromkeys(
+                ("threads", "keep_releases", "keep_days", "upload_keep", "airflow_port", "superset_port"), int
+            )
             try:
                 given[name] = convert.get(name, str)(text)
             except ValueError as error:

@@ -15,43 +15,50 @@ import pytest
 import stamina
 
 from tests.unit.toy import Reply
-from warehouse.headless_airflow import HeadlessAirflow, OrchestrationFailed, _log_retries
+from warehouse.airflow_api import AirflowApi, OrchestrationFailed, _log_retries
+from warehouse.headless_airflow import HeadlessAirflow
+from warehouse.processes import end_leftovers
 from warehouse.settings import PROJECT_ROOT
 
 
 @pytest.fixture
-def airflow(tmp_path, publisher):
-    made = HeadlessAirflow(home=tmp_path, project=PROJECT_ROOT)
+def api(publisher):
+    made = AirflowApi(url=publisher.url)
     with httpx.Client(base_url=publisher.url) as made._client, stamina.set_testing(testing=True, attempts=3):  # noqa: SLF001
         yield made
 
 
-def test_a_locked_database_is_asked_again(airflow, publisher):
+@pytest.fixture
+def airflow(tmp_path):
+    return HeadlessAirflow(home=tmp_path, project=PROJECT_ROOT)
+
+
+def test_a_locked_database_is_asked_again(api, publisher):
     publisher.says("/api/v2/dags", Reply(b"database is locked", 500), b'{"dags": []}')
-    assert airflow.get("dags") == {"dags": []}
+    assert api.get("dags") == {"dags": []}
 
 
-def test_a_try_again_is_not_printed(airflow, publisher, capsys):
+def test_a_try_again_is_not_printed(api, publisher, capsys):
     hooks = stamina.instrumentation.get_on_retry_hooks()
     try:
         _log_retries()
         publisher.says("/api/v2/dags", Reply(b"database is locked", 500), b'{"dags": []}')
         with stamina.set_testing(testing=False):
-            airflow.get("dags")
+            api.get("dags")
     finally:
         stamina.instrumentation.set_on_retry_hooks(hooks)
     assert capsys.readouterr().out == ""
 
 
-def test_a_database_that_stays_locked_is_told(airflow, publisher):
+def test_a_database_that_stays_locked_is_told(api, publisher):
     publisher.says("/api/v2/dags", Reply(b"database is locked", 500))
     with pytest.raises(OrchestrationFailed, match="refused GET dags; got 500 database is locked"):
-        airflow.get("dags")
+        api.get("dags")
     assert len(publisher.requests) == 3
 
 
-def test_what_is_not_there_is_none_and_is_asked_for_once(airflow, publisher):
-    assert airflow.get("nothing") is None
+def test_what_is_not_there_is_none_and_is_asked_for_once(api, publisher):
+    assert api.get("nothing") is None
     assert len(publisher.requests) == 1
 
 
@@ -62,9 +69,8 @@ def test_the_api_server_gives_way_before_a_task_gives_up_on_it(airflow, monkeypa
         waits[name] = float(environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].partition("timeout=")[2])
 
     monkeypatch.setattr(HeadlessAirflow, "_fresh_database", lambda *_: None)
-    monkeypatch.setattr(HeadlessAirflow, "_wait_for_api", lambda *_: 1 / 0)  # all that matters has been started
+    monkeypatch.setattr(AirflowApi, "log_in_as_anybody", lambda *_: 1 / 0)  # all that matters has been started
     monkeypatch.setattr(airflow, "_spawn", note)
-    monkeypatch.setattr(airflow, "_note_sessions", lambda: None)
     with pytest.raises(ZeroDivisionError):
         airflow._start()  # noqa: SLF001
     assert waits == {"api-server": 3, "dag-processor": 30, "scheduler": 30}
@@ -102,7 +108,7 @@ def in_session(session):
 
 
 def test_what_a_killed_run_left_is_ended_with_what_it_forks_meanwhile(airflow, left_behind):
-    airflow._end_leftovers()  # noqa: SLF001
+    end_leftovers(airflow.home / "sessions.json", print)
 
     assert in_session(left_behind) == []
     assert not (airflow.home / "sessions.json").exists()
