@@ -1,20 +1,22 @@
-"""Whatever has landed becomes a release: one builder at a time, everything pending at once."""
+"""Whatever has landed becomes a release: one builder at a time, everything pending at once, and a look once a day."""
 
 from __future__ import annotations
 
-from airflow.sdk import Asset, AssetAny, dag, task
+from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 from pendulum import duration
 from verb_outcome import airflow_outcomes
 
 from warehouse.sources import tables
 
+# An event can be lost, and the next one may be a week away: what is pending is looked for once a day without any.
+DAILY = CronTriggerTimetable("30 5 * * *", timezone="America/New_York", run_immediately=duration(minutes=5))
 LANDED = AssetAny(*(Asset(f"landing/{source.code}/{table.name}") for source, table in tables()))
 
 
-# The pool is made once by hand: `airflow pools set duckdb_writer 1 "DuckDB takes one writer."`.
-# A run consumes all that is pending, however many events there were: they come in batches and can be lost.
+# A run consumes all that is pending, however many events there were: they come in batches. The pool is made by
+# whatever starts Airflow: `make up`, `make demo`, and airflow-init in docker-compose.yml.
 @dag(
-    schedule=LANDED,
+    schedule=AssetOrTimeSchedule(timetable=DAILY, assets=LANDED),
     doc_md=__doc__,
     catchup=False,
     max_active_runs=1,
@@ -46,9 +48,13 @@ def build() -> None:
     @task
     @airflow_outcomes
     def transform() -> int:
+        from airflow.sdk import get_current_context
+
         from warehouse import pipeline
 
-        return pipeline.build().rows
+        built = pipeline.build()
+        get_current_context()["ti"].xcom_push(key="nodes", value=built.by_node())  # what the task's page shows of dbt
+        return built.rows
 
     @task
     @airflow_outcomes

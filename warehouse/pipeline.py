@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from itertools import groupby
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from warehouse.contract import Partition, Response, Source, Table
     from warehouse.http import Transport
     from warehouse.release import Release
+    from warehouse.transformation import NodeResult
     from warehouse.validation import Finding, Judge, Verdict
 
 log = logging.getLogger(__name__)
@@ -801,18 +802,36 @@ def _record(
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """What dbt did."""
+    """What dbt did, node by node."""
 
-    models: int
+    nodes: tuple[NodeResult, ...] = field(repr=False)
     unchanged: int
-    tests: int
-    warnings: int
     seconds: float
 
     @property
     def rows(self) -> int:
         """Number of nodes, for a progress table."""
-        return self.models + self.tests
+        return len(self.nodes)
+
+    @property
+    def tests(self) -> int:
+        """Number of dbt tests."""
+        return sum(node.node.startswith("test.") for node in self.nodes)
+
+    @property
+    def models(self) -> int:
+        """Number of models, seeds and whatever else dbt built."""
+        return self.rows - self.tests
+
+    @property
+    def warnings(self) -> int:
+        """Number of nodes with a warning."""
+        return sum(node.status == "warn" for node in self.nodes)
+
+    def by_node(self) -> dict[str, dict[str, Any]]:
+        """Return status, seconds and dbt's message of every node, the slowest first."""
+        slowest = sorted(self.nodes, key=lambda node: -node.seconds)
+        return {n.node: {"status": n.status, "seconds": round(n.seconds, 3), "message": n.message} for n in slowest}
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -866,12 +885,9 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
             impact.note_affected(connection)
             increments.complete(connection, increment, logic=logic, now=now)
         _note(settings, BUILT, content)
-    tests = sum(r.node.startswith("test.") for r in results)
     return Built(
-        models=len(results) - tests,
+        nodes=tuple(results),
         unchanged=sum(r.message.startswith(UNCHANGED) for r in results),
-        tests=tests,
-        warnings=sum(r.status == "warn" for r in results),
         seconds=time.monotonic() - started,
     )
 

@@ -45,8 +45,11 @@ def test_a_dag_with_a_clock_keeps_its_publishers_calendar(bag, dag_id):
     assert (timetable.expression, timetable.timezone) == CALENDARS[dag_id]
 
 
-def test_only_the_build_has_no_clock(bag):
+def test_the_build_looks_once_a_day_for_what_an_event_did_not_tell(bag):
     assert {d for d in bag.dags if not hasattr(bag.dags[d].timetable, "expression")} == {"build"}
+    daily = bag.dags["build"].timetable.timetable
+    assert (daily.expression, daily.timezone) == ("30 5 * * *", "America/New_York")
+    assert daily.run_immediately == timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("dag_id", CALENDARS)
