@@ -722,7 +722,8 @@ def _h15(world: World, rng: np.random.Generator) -> pd.DataFrame:
         panel(days, series, key="series_name", day="period_end", value="value"),
         frequency_code="9", unit_name="Percent:_Per_Year", currency_code="NA",
     )  # fmt: skip
-    return revised(frame, rng, 0.0005, 0.01, "value")
+    of_the_treasury = frame["series_name"].astype(str).str.startswith("RIFLGFC")  # taken over, and the same in both
+    return pd.concat([frame[of_the_treasury], revised(frame[~of_the_treasury], rng, 0.0005, 0.01, "value")])
 
 
 @makes("board", "h10")

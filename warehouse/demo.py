@@ -304,9 +304,8 @@ def _say_what_came_of_it(result: Demo, console: Console, *, failed: bool) -> Non
 
 def _demo_settings(settings: Settings) -> Settings:
     home = settings.home / "demo" if settings.home == Settings().home else settings.home
-    project = settings.project.resolve()
-    recording = settings.recordings or project / "sample"
-    return replace(settings, home=home.resolve(), project=project, sources=f"recorded:{recording.resolve()}")
+    recording = settings.recordings or settings.project / "sample"
+    return replace(settings, home=home, sources=f"recorded:{recording}").resolved()
 
 
 def _events(log: Path) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +135,7 @@ class _Stack:
     """The services of one home."""
 
     def __init__(self, settings: Settings, console: Console | None) -> None:
-        self.settings = replace(settings, home=settings.home.resolve(), project=settings.project.resolve())
+        self.settings = settings.resolved()
         self.console = console
         self.folder = self.settings.home / "services"
         self.airflow = self.settings.home / "airflow"
@@ -273,11 +273,11 @@ class _Stack:
         self._require_ports()
         if self.settings.sources == "live" and not self.settings.contact:
             self.tell("WAREHOUSE_CONTACT is not set, so no publisher can be asked: see `drypowder doctor`.")
-        is_new = self._make_users()
+        self._make_users()
         environment = self._environment()
         self._migrate(environment)
         if self.superset:
-            self._prepare_superset()
+            self._prepare_superset(self.superset)
         configuration = self.folder / "supervisord.conf"
         configuration.unlink(missing_ok=True)
         with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -295,12 +295,6 @@ class _Stack:
             )
         note_sessions(self.folder / "sessions.json", [process.pid])
         self._wait_until_healthy(process)
-        if is_new:
-            for user, password in json.loads(self.passwords.read_text()).items():
-                self.tell(f"  Airflow   {user:<9} {password}")
-            if self.superset:
-                self.tell(f"  Superset  {'admin':<9} {self._superset_secrets()['admin_password']}")
-            self.tell("These are printed this once.")
 
     def _environment(self) -> dict[str, str]:
         users = ",".join(f"{user}:{role}" for user, role in ROLES.items())
@@ -324,14 +318,19 @@ class _Stack:
                     remedy=f"Stop it, or choose another port with {variable}.",
                 )
 
-    def _make_users(self) -> bool:
-        """Make a password for every user, once; return whether any is new."""
+    def _make_users(self) -> None:
+        """Make a password for every user, once, and print it that once."""
         keys(self.airflow)
-        try:
-            write_private(self.passwords, {user: secrets.token_urlsafe(16) for user in ROLES})
-        except FileExistsError:
-            return False
-        return True
+        made = {user: secrets.token_urlsafe(16) for user in ROLES}
+        with suppress(FileExistsError):
+            write_private(self.passwords, made)
+            for user, password in made.items():
+                self.tell(f"  Airflow   {user:<9} {password}")
+        if self.superset:
+            made = {"secret_key": secrets.token_urlsafe(48), "admin_password": secrets.token_urlsafe(16)}
+            with suppress(FileExistsError):
+                write_private(self._superset_secrets, made)
+                self.tell(f"  Superset  {'admin':<9} {made['admin_password']}")
 
     def _migrate(self, environment: Mapping[str, str]) -> None:
         """Bring Airflow's database to the installed version; what another version wrote is copied first."""
@@ -379,22 +378,19 @@ class _Stack:
 
     # ----------------------------------------------------------------------------------------------------- Superset
 
-    def _superset_secrets(self) -> dict[str, str]:
-        path = self.settings.home / "superset" / "secrets.json"
-        with suppress(FileExistsError):
-            write_private(path, {"secret_key": secrets.token_urlsafe(48), "admin_password": secrets.token_urlsafe(16)})
-        loaded: dict[str, str] = json.loads(path.read_text())
-        return loaded
+    @property
+    def _superset_secrets(self) -> Path:
+        return self.settings.home / "superset" / "secrets.json"
 
     def _superset_environment(self) -> dict[str, str]:
         return {
             "PYTHONPATH": "",
             "SUPERSET_HOME": str(self.settings.home / "superset"),
             "SUPERSET_CONFIG_PATH": str(self.settings.project / "superset" / "superset_config.py"),
-            "SUPERSET_SECRET_KEY": self._superset_secrets()["secret_key"],
+            "SUPERSET_SECRET_KEY": json.loads(self._superset_secrets.read_text())["secret_key"],
         }
 
-    def _prepare_superset(self) -> None:
+    def _prepare_superset(self, python: Path) -> None:
         """Make or migrate Superset's database and its administrator: three commands of ten seconds, once a version."""
         folder = self.settings.home / "superset"
         version = (self.settings.project / "requirements" / "superset.txt").read_bytes()
@@ -402,9 +398,9 @@ class _Stack:
         if note.exists() and note.read_text() == stamp:
             return
         self.tell("preparing Superset's database (once, half a minute)")
-        made = self._superset_secrets()
+        password = json.loads(self._superset_secrets.read_text())["admin_password"]
         log = self.folder / "superset-prepare.log"
-        command = [str(self.superset), "-m", "superset"]
+        command = [str(python.with_name("superset"))]
         user = ["--username", "admin", "--firstname", "Admin", "--lastname", "Admin", "--email", "admin@localhost"]
         with log.open("wb") as out:
             for words in (
@@ -415,7 +411,7 @@ class _Stack:
                 done = subprocess.run(  # noqa: S603
                     [*command, *words],
                     env={**os.environ, **self._superset_environment()},
-                    input=f"{made['admin_password']}\n".encode() * 2,
+                    input=f"{password}\n".encode() * 2,
                     stdout=out,
                     stderr=subprocess.STDOUT,
                     cwd=folder,

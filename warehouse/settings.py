@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,16 @@ class Settings:
                     got=getattr(self, name),
                     remedy="Correct it in the environment or in .env.",
                 )
+
+    def resolved(self) -> Settings:
+        """Return the same settings with every folder absolute, for processes that work elsewhere."""
+        return replace(
+            self,
+            home=self.home.resolve(),
+            project=self.project.resolve(),
+            drop=self.drop.resolve() if self.drop else None,
+            sources=f"recorded:{self.recordings.resolve()}" if self.recordings else self.sources,
+        )
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables that `from_environment` reads back to equal settings."""
