@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 ROLES = {"admin": "ADMIN", "engineer": "OP", "analyst": "VIEWER", "viewer": "VIEWER"}
 """Airflow's users here, and what its simple auth manager lets them do; production has finer roles (deploy/)."""
 
-START_SECONDS = 240.0
+START_SECONDS = 300.0
 STOP_SECONDS = 90.0
 _LOG_BYTES, _LOG_BACKUPS = "10MB", 4
 
@@ -83,7 +83,7 @@ def up(settings: Settings, console: Console) -> None:
         OrchestrationFailed: a service did not come up; the message ends with its last log lines.
     """
     require_airflow()
-    stack = _Stack(settings, console)
+    stack = Stack(settings, console)
     if stack.is_running:
         console.print(f"It runs already, in {stack.settings.home}.", highlight=False)
     else:
@@ -107,7 +107,7 @@ def down(settings: Settings, console: Console) -> None:
     Raises:
         OrchestrationFailed: something does not end.
     """
-    stack = _Stack(settings, console)
+    stack = Stack(settings, console)
     console.print("It has stopped." if stack.stop() else f"Nothing runs in {stack.settings.home}.", highlight=False)
 
 
@@ -117,7 +117,7 @@ def logs(settings: Settings, service: str = "", *, lines: int = 40, follow: bool
     Raises:
         ConfigurationError: there is no such log.
     """
-    folder = _Stack(settings, None).folder
+    folder = Stack(settings, None).folder
     found = sorted(folder.glob(f"{service or '*'}.log"))
     if not found:
         raise ConfigurationError(
@@ -131,10 +131,11 @@ def logs(settings: Settings, service: str = "", *, lines: int = 40, follow: bool
 # --------------------------------------------------------------------------------------------------------- the stack
 
 
-class _Stack:
-    """The services of one home."""
+class Stack:
+    """The services of one home; what is said on the way goes to the console, if there is one."""
 
     def __init__(self, settings: Settings, console: Console | None) -> None:
+        """Find out where everything is; nothing is started."""
         self.settings = settings.resolved()
         self.console = console
         self.folder = self.settings.home / "services"
@@ -149,6 +150,7 @@ class _Stack:
         self.superset_url = f"http://127.0.0.1:{settings.superset_port}"
 
     def tell(self, line: str) -> None:
+        """Say a line on the console."""
         if self.console:
             self.console.print(line, highlight=False, soft_wrap=True)
 
@@ -163,12 +165,14 @@ class _Stack:
 
     @property
     def is_running(self) -> bool:
+        """Whether this home's supervisord answers."""
         try:
             return bool(self._supervisor().supervisor.getState()["statename"] == "RUNNING")
         except (OSError, ValueError):
             return False
 
     def states(self) -> list[State]:
+        """Return how each service is, as supervisord sees it."""
         import psutil
 
         found = []
@@ -185,6 +189,7 @@ class _Stack:
         return found
 
     def print_states(self) -> None:
+        """Print how each service is."""
         from rich.table import Table as Grid
 
         grid = Grid("Service", "State", "Process", "Since", "Memory", box=None, pad_edge=False)
@@ -268,6 +273,7 @@ class _Stack:
     # -------------------------------------------------------------------------------------------------------- start
 
     def start(self) -> None:
+        """Start what does not run, having ended what a killed run left, and wait until it is healthy."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         end_leftovers(self.folder / "sessions.json", self.tell)
         self._require_ports()

@@ -1,0 +1,173 @@
+"""Airflow in the background, as `make up` starts it: behind passwords, alive after a kill, and gone after `down`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+from dataclasses import replace
+
+import httpx
+import psutil
+import pytest
+from rich.console import Console
+
+from tests.integration.conftest import command, environment
+from warehouse import serving
+from warehouse.airflow_api import AirflowApi, OrchestrationFailed
+from warehouse.errors import ConfigurationError
+from warehouse.processes import free_port, in_sessions
+from warehouse.settings import PROJECT_ROOT, Settings
+
+pytestmark = pytest.mark.slow
+
+SERVICES = {"api-server", "dag-processor", "scheduler", "triggerer"}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """A home whose Airflow runs, from the first `up` on."""
+    made = Settings(
+        home=tmp_path_factory.mktemp("a long name, for a socket has little room " * 2),
+        sources=f"recorded:{PROJECT_ROOT / 'sample'}",
+        airflow_port=free_port(),
+        superset_port=free_port(),
+    )
+    yield made
+    serving.down(made, Console(file=io.StringIO()))
+
+
+def verb(function, settings, *arguments):
+    said = io.StringIO()
+    function(settings, *arguments, Console(file=said, width=200))
+    return said.getvalue()
+
+
+def states(settings):
+    return {s.name: s for s in serving.Stack(settings, None).states()}
+
+
+def log_in(settings, user):
+    api = AirflowApi(url=f"http://127.0.0.1:{settings.airflow_port}")
+    assert api.log_in(user, passwords(settings)[user])
+    return api
+
+
+def passwords(settings):
+    return json.loads((settings.home / "airflow" / "passwords.json").read_text())
+
+
+def sessions(settings):
+    return {int(pid) for pid in json.loads((settings.home / "services" / "sessions.json").read_text())}
+
+
+def wait_until(condition, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def test_up_starts_everything_prints_passwords_once_and_may_be_said_again(settings):
+    first = verb(serving.up, settings)
+    before = states(settings)
+    assert set(before) >= SERVICES
+    assert {s.word for s in before.values()} == {"RUNNING"}
+    for password in passwords(settings).values():
+        assert password in first
+
+    second = verb(serving.up, settings)
+
+    assert "runs already" in second
+    assert {n: s.pid for n, s in states(settings).items()} == {n: s.pid for n, s in before.items()}
+    for password in passwords(settings).values():
+        assert password not in second
+
+
+def test_only_its_owner_reads_what_is_secret(settings):
+    for path in ("airflow/passwords.json", "airflow/secrets.json", "services/supervisord.conf"):
+        assert stat.S_IMODE((settings.home / path).stat().st_mode) == 0o600, path
+    secret = [
+        *passwords(settings).values(),
+        *json.loads((settings.home / "airflow" / "secrets.json").read_text()).values(),
+    ]
+    for log in (settings.home / "services").glob("*.log"):
+        text = log.read_text()
+        assert not [word for word in secret if word in text], log.name
+
+
+def test_it_listens_on_loopback_alone(settings):
+    listening = [
+        c.laddr.ip
+        for process in in_sessions(sessions(settings))
+        for c in process.net_connections(kind="inet")
+        if c.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_who_has_no_password_sees_nothing_and_a_viewer_starts_nothing(settings):
+    url = f"http://127.0.0.1:{settings.airflow_port}"
+    assert httpx.get(f"{url}/api/v2/dags").status_code == 401
+    assert httpx.post(f"{url}/auth/token", json={"username": "admin", "password": "guess"}).status_code == 401
+    viewer = log_in(settings, "viewer")
+    assert viewer.get("dags/build")["dag_id"] == "build"
+    with pytest.raises(OrchestrationFailed, match="403"):
+        viewer.post("dags/maintenance/dagRuns", {"logical_date": None})
+    with pytest.raises(OrchestrationFailed, match="403"):
+        viewer.get("connections")
+    assert log_in(settings, "engineer").get("pools/duckdb_writer")["slots"] == 1
+
+
+def test_a_killed_scheduler_comes_back_and_takes_up_its_work(settings):
+    engineer = log_in(settings, "engineer")
+    before = states(settings)["scheduler"].pid
+    os.kill(before, signal.SIGKILL)
+    engineer.post("dags/ingest__fiscaldata__auctions/dagRuns", {"dag_run_id": "after", "logical_date": None})
+    runs = "dags/ingest__fiscaldata__auctions/dagRuns/after"
+    wait_until(lambda: engineer.get(runs)["state"] in {"success", "failed"})
+    assert engineer.get(runs)["state"] == "success"
+    now = states(settings)["scheduler"]
+    assert now.word == "RUNNING"
+    assert now.pid != before
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(settings, tmp_path):
+    other = replace(settings, home=tmp_path / "other")
+    with pytest.raises(ConfigurationError, match=f"port {settings.airflow_port} .* already.*WAREHOUSE_AIRFLOW_PORT"):
+        verb(serving.up, other)
+    assert not (other.home / "services" / "sessions.json").exists()
+
+
+def test_logs_of_one_service_and_an_unknown_one(settings):
+    shown = subprocess.run(
+        command(settings, "logs", "scheduler", "--lines", "3"),
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert len(shown.stdout.splitlines()) == 3
+    unknown = subprocess.run(
+        command(settings, "logs", "cook"), env=environment(settings), capture_output=True, text=True
+    )
+    assert unknown.returncode == 1
+    assert "scheduler" in unknown.stderr
+
+
+def test_down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings):
+    mine = sessions(settings)
+    pid = next(iter(mine))
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    assert in_sessions(mine)
+
+    assert "has stopped" in verb(serving.down, settings)
+
+    assert in_sessions(mine) == []
+    assert "Nothing runs" in verb(serving.down, settings)
