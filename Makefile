@@ -8,7 +8,7 @@ WORKERS ?= 2
 export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down setup setup-dev check test test-root browser drill bench generate lock sample format clean dbt
+.PHONY: help demo up down logs audit setup setup-dev check test test-root browser drill bench generate lock sample format clean dbt
 
 help:  ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,11 +16,14 @@ help:  ## Print this help
 demo: setup  ## Run the whole pipeline for real under Airflow on the sample, and print its figures
 	@$(BIN)/drypowder --home data/demo --sources recorded:sample demo
 
-up: setup  ## Start Airflow on this machine (web page, scheduler) and leave it running
+up: setup $(VENV)/superset/.installed  ## Start Airflow and Superset on this machine, in the background; again: how they are
 	@$(BIN)/drypowder up
 
 down:  ## Stop what `make up` started
 	@$(BIN)/drypowder down
+
+logs:  ## Follow the logs of what `make up` started
+	@$(BIN)/drypowder logs --follow
 
 check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, dag and convention tests: before every commit
 	@$(BIN)/ruff check --quiet .
@@ -59,6 +62,13 @@ bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing o
 	@$(BIN)/python benchmarks/dag_parsing.py
 	@$(BIN)/python -m benchmarks.metrics
 	@$(BIN)/python -m benchmarks.gates
+
+# Strict, because a package that could not be asked about is not one without a known vulnerability.
+AUDIT ?=
+audit: setup-dev  ## Known vulnerabilities of every locked package (asks the public index; AUDIT="-s osv" asks OSV)
+	@for set in core production superset; do echo "requirements/$$set.txt"; \
+		$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off $(AUDIT) \
+			-r requirements/$$set.txt || failed=1; done; test -z "$$failed"
 
 generate: setup-dev  ## Write what derives from the declarations: dbt sources, doc blocks, catalogue, claims
 	@$(BIN)/drypowder generate
@@ -107,6 +117,13 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/uv
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.core
+
+# Superset itself; `make up` starts it.
+$(VENV)/superset/.installed: requirements/superset.txt | $(VENV)/bin/uv
+	@echo "Installing Superset into $(VENV)/superset ..."
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)/superset
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(VENV)/superset/bin/python --require-hashes requirements/superset.txt
+	@touch $@
 
 # Superset's driver needs an older SQLAlchemy than the platform: what it reads releases with has a place of its own.
 $(VENV)/superset-reader/.installed: requirements/superset-reader.txt | $(VENV)/.dev
