@@ -41,8 +41,8 @@ class Demo:
 
     runs: tuple[tuple[str, str, str], ...]
     """Every DAG run as (DAG, run type, state)."""
-    tasks: tuple[tuple[str, str, str], ...]
-    """Every task as (DAG, task, state), in the order in which they were first seen."""
+    tasks: tuple[tuple[str, str, str, float], ...]
+    """Every task as (DAG, task, state, seconds), in the order in which they were first seen."""
     published: bool
     release: Path | None
     seconds: float
@@ -239,7 +239,7 @@ def demo(settings: Settings, console: Console) -> Demo:
     failures = watch.failures()
     result = Demo(
         runs=tuple((r["dag_id"], r["run_type"], r["state"]) for r in watch.runs),
-        tasks=tuple((a.dag, a.task, a.state) for a in watch.attempts.values()),
+        tasks=tuple((a.dag, a.task, a.state, a.seconds or 0.0) for a in watch.attempts.values()),
         published=watch.published,
         release=settings.current.resolve() if settings.current.exists() else None,
         seconds=time.monotonic() - started,

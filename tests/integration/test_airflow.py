@@ -90,7 +90,7 @@ def test_the_demonstration_publishes_a_release_once_and_leaves_nothing_running(t
     assert re.search(r"BuilderBusy.*held by process \d+ \(build\) since", by_hand.impatient.stderr)
     assert by_hand.patient.returncode == 0, by_hand.patient.stderr
 
-    tasks = {(dag, task): state for dag, task, state in reversed(first.tasks)}  # the first build's state wins
+    tasks = {(dag, task): state for dag, task, state, _ in reversed(first.tasks)}  # the first build's state wins
     for table in LANDED:
         assert tasks[f"ingest__{table}", "land"] == "success"
     assert NOT_IN_THE_SAMPLE
@@ -113,7 +113,7 @@ def test_the_demonstration_publishes_a_release_once_and_leaves_nothing_running(t
 
     second, printed = demonstrate(tmp_path)
 
-    assert {state for _, _, state in second.tasks} == {"skipped"}
+    assert {state for _, _, state, _ in second.tasks} == {"skipped"}
     assert not [dag for dag, kind, _ in second.runs if dag == "build" and kind != "scheduled"]
     assert not second.published
     assert second.release == first.release
