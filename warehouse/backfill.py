@@ -11,12 +11,12 @@ import time
 import zipfile
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from warehouse import clock, landing, sources, wire
 from warehouse.archive import Archive
 from warehouse.contract import Estimate, Partition, Response
-from warehouse.errors import ConfigurationError, ContractViolation
+from warehouse.errors import ConfigurationError, ContractViolation, NothingNew, SourceUnavailable
 from warehouse.http import Client, transport
 from warehouse.pipeline import (
     Attempt,
@@ -242,6 +242,36 @@ def backfill(
         failed=tuple(failed),
         seconds=time.monotonic() - started,
     )
+
+
+def land_day(
+    source: str,
+    table: str,
+    day: date,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    using: Transport | None = None,
+) -> Backfilled:
+    """Land the partitions that hold one day of the past, if they are not there: one run of an Airflow backfill.
+
+    Raises:
+        NothingNew: they are there, or the table has none of that day.
+        SourceUnavailable: none of them is to be had.
+        NotConfigured, ConfigurationError: as `land`.
+    """
+    settings = settings_of_home(settings)
+    _, declared = sources.find(source, table)
+    if not any(_overlaps(partition, day, day) for partition in declared.partitions(clock.now(settings))):
+        raise NothingNew(f"{source}.{table} has no partition of {day}")
+    made = plan(source, table, day, day, settings)
+    if not made.partitions:
+        raise NothingNew(f"{source}.{table} has all {made.there} partition(s) of {day}")
+    *_, last = backfill(made, settings, progress, using=using)
+    result = cast("Backfilled", last)
+    if not result.done:
+        raise SourceUnavailable(f"{source}.{table}: nothing of {day} is to be had", got=", ".join(result.failed))
+    return result
 
 
 def _in_chunks(

@@ -124,6 +124,22 @@ def test_who_has_no_password_sees_nothing_and_a_viewer_starts_nothing(settings):
     assert log_in(settings, "engineer").get("pools/duckdb_writer")["slots"] == 1
 
 
+def test_a_backfill_of_airflows_asks_for_the_days_it_names(settings):
+    engineer = log_in(settings, "engineer")
+    asked = {
+        "dag_id": "ingest__tic__major_foreign_holders", "max_active_runs": 1, "run_backwards": False, "dag_run_conf": {},
+        "from_date": "2026-05-15T00:00:00Z", "to_date": "2026-05-16T00:00:00Z", "reprocess_behavior": "none",
+    }  # fmt: skip
+    planned = engineer.post("backfills/dry_run", asked)
+    assert planned["total_entries"] == 1  # the calendar asks on the days from the 15th to the 20th
+    made = engineer.post("backfills", asked)
+    wait_until(lambda: engineer.get(f"backfills/{made['id']}")["completed_at"])
+    runs = engineer.get("dags/ingest__tic__major_foreign_holders/dagRuns", run_type="backfill")["dag_runs"]
+    assert [run["state"] for run in runs] == ["success"]
+    landed = settings.home / "landing" / "tic" / "major_foreign_holders"
+    assert list(landed.rglob("*.parquet"))
+
+
 def test_a_killed_scheduler_comes_back_and_takes_up_its_work(settings):
     engineer = log_in(settings, "engineer")
     before = states(settings)["scheduler"].pid

@@ -15,7 +15,7 @@ from tests.unit.toy import Reply, rate, rates_json
 from warehouse import backfill, pipeline
 from warehouse.archive import Archive
 from warehouse.contract import Bulk, Estimate, Partition, Watch
-from warehouse.errors import ConfigurationError, ContractViolation, NotConfigured, NothingNew
+from warehouse.errors import ConfigurationError, ContractViolation, NotConfigured, NothingNew, SourceUnavailable
 
 YEARS = range(2010, 2026)
 ESTIMATE = Estimate(requests=2, rows=100, megabytes=3)
@@ -78,6 +78,31 @@ def test_a_backfill_goes_on_where_it_stopped(yearly):
     _, done = run(yearly, plan)
     assert len(yearly.publisher.requests) == asked + 4
     assert done.done == 4
+
+
+def land_day(home, day):
+    return backfill.land_day("toy", "rates", day, home.settings, using=home.live)
+
+
+def test_a_day_of_the_past_lands_the_partition_that_holds_it_once(yearly):
+    done = land_day(yearly, date(2013, 5, 6))
+    assert [p.key for p in done.plan.partitions] == ["2013"]
+    assert (done.done, done.rows) == (1, 1)
+    asked = len(yearly.publisher.requests)
+    with pytest.raises(NothingNew, match="has all 1 partition"):
+        land_day(yearly, date(2013, 5, 7))
+    assert len(yearly.publisher.requests) == asked
+
+
+def test_a_day_of_which_the_table_has_nothing_is_nothing_new(yearly):
+    with pytest.raises(NothingNew, match="no partition of 1999-01-01"):
+        land_day(yearly, date(1999, 1, 1))
+
+
+def test_a_day_that_is_not_to_be_had_is_an_outage(yearly):
+    yearly.publisher.says("/rates/2013", Reply(b"gone", 404))
+    with pytest.raises(SourceUnavailable, match="nothing of 2013-05-06"):
+        land_day(yearly, date(2013, 5, 6))
 
 
 def test_what_is_not_to_be_had_is_named_and_asked_for_the_next_time(yearly):
