@@ -31,12 +31,13 @@ _LEVEL = 6  # zstd level: JSON shrinks 15 times at about 100 MB/s
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write under a temporary name, fsync, rename, fsync the folder: readers see the whole file or none."""
-    with _atomically(path) as file:
+    with atomically(path) as file:
         file.write(data)
 
 
 @contextmanager
-def _atomically(path: Path) -> Iterator[BinaryIO]:
+def atomically(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which gets its name once it is whole and on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
     with partial.open("wb") as file:
@@ -192,7 +193,7 @@ class Archive:
         if isinstance(body, bytes):
             write_atomically(path, packer.compress(body))
             return
-        with body.open("rb") as source, _atomically(path) as target:
+        with body.open("rb") as source, atomically(path) as target:
             packer.copy_stream(source, target, size=body.stat().st_size)
 
     def latest(self, source: str, table: str, partition: str) -> Fetch | None:
