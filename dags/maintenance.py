@@ -1,4 +1,4 @@
-"""Once a week, while markets sleep: remove what broken runs left behind and compact the builder's file."""
+"""Once a week, while markets sleep: remove what broken runs left behind, compact the builder's file, back up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from verb_outcome import airflow_outcomes
     tags=["maintenance"],
 )
 def maintenance() -> None:
-    """Tidy the warehouse's home."""
+    """Tidy the warehouse's home, then copy it."""
 
     @task(pool="duckdb_writer", retries=3, retry_delay=duration(minutes=30), retry_exponential_backoff=2)
     @airflow_outcomes
@@ -24,7 +24,17 @@ def maintenance() -> None:
 
         return upkeep.maintain().rows
 
+    # Not in the builder's pool, for a build does not wait until all is copied; and not after the other: neither hides
+    # that the other one failed.
+    @task(retries=3, retry_delay=duration(minutes=30), retry_exponential_backoff=2)
+    @airflow_outcomes
+    def back_up() -> int:
+        from warehouse import upkeep
+
+        return upkeep.back_up().rows
+
     maintain()
+    back_up()
 
 
 maintenance()

@@ -85,3 +85,7 @@ class NoRelease(WarehouseError):
 
 class UploadFailed(WarehouseError):
     """A release is not in object storage. The local one is as it was; worth another try later."""
+
+
+class BackupFailed(WarehouseError):
+    """A backup was not made, not in full, or cannot be read back. The home is as it was."""

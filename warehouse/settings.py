@@ -50,6 +50,12 @@ class Settings:
     """`s3://bucket/prefix`, to which every release is uploaded; credentials are AWS's own variables."""
     upload_keep: int = field(default=14, metadata=_variable("WAREHOUSE_UPLOAD_KEEP"))
     """How many of the newest releases stay in the bucket; 1 at least."""
+    backup: str | None = field(default=None, metadata=_variable("WAREHOUSE_BACKUP"))
+    """Folder, or `s3://bucket/prefix`, that backups go to; better not on this machine."""
+    backup_keep: int = field(default=14, metadata=_variable("WAREHOUSE_BACKUP_KEEP"))
+    """How many of the newest backups stay there; 1 at least."""
+    metadata_urls: str | None = field(default=None, repr=False, metadata=_variable("WAREHOUSE_METADATA_URLS"))
+    """Databases of Airflow and Superset that backups take along, as SQLAlchemy spells them, separated by spaces."""
     project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
     """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
 
@@ -67,7 +73,7 @@ class Settings:
             if not text:
                 continue
             convert = {"home": Path, "project": Path, "drop": Path, "lock_wait_seconds": float}
-            convert |= dict.fromkeys(("threads", "keep_releases", "keep_days", "upload_keep"), int)
+            convert |= dict.fromkeys(("threads", "keep_releases", "keep_days", "upload_keep", "backup_keep"), int)
             try:
                 given[name] = convert.get(name, str)(text)
             except ValueError as error:
@@ -88,7 +94,7 @@ class Settings:
                 got=repr(self.sources),
                 remedy="Set it to one of the two.",
             )
-        for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1)):
+        for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1), ("backup_keep", 1)):
             if getattr(self, name) < least:
                 raise ConfigurationError(
                     f"{self.__dataclass_fields__[name].metadata['variable']} is too small",

@@ -6,14 +6,16 @@ import shutil
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from warehouse import clock, landing, retention, sources
+from warehouse import backup, clock, landing, retention, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
-from warehouse.errors import ContractViolation, DamagedFile, EmptyPayload, GateClosed, NothingNew
+from warehouse.errors import ContractViolation, DamagedFile, EmptyPayload, GateClosed, NotConfigured, NothingNew
 from warehouse.locking import (
     BACKUPS,
+    RESTORED,
     builder_lock,
     forget_rebuilding,
     logs_of,
@@ -22,6 +24,7 @@ from warehouse.locking import (
     remove_backups,
 )
 from warehouse.pipeline import BUILT, PASSED, load, say, settings_of_home, validate
+from warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from warehouse.contract import Source, Table
     from warehouse.pipeline import Progress
     from warehouse.release import Release
-    from warehouse.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +159,7 @@ def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Itera
     files = [settings.warehouse, settings.internal]
     # The logs first: one that is beside a file belongs to it, also when we are killed between two renames.
     files = [*(log for file in files for log in logs_of(file)), *files]
-    files += [settings.home / note for note in (stores.DAMAGED, BUILT, PASSED)]
+    files += [settings.home / note for note in (stores.DAMAGED, BUILT, PASSED, RESTORED)]
     folders = [settings.landing, settings.refused]
     copied: list[Path] = []
     if only is not None:
@@ -377,6 +379,19 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
     )
     say(progress, str(result))
     return result
+
+
+def back_up(settings: Settings | None = None, progress: Progress | None = None) -> backup.BackedUp:
+    """Make the regular backup, to WAREHOUSE_BACKUP.
+
+    Raises:
+        NotConfigured: none is wanted.
+        BackupFailed: none was made, or it lacks something.
+    """
+    settings = settings or Settings.from_environment()
+    if settings.backup is None:
+        raise NotConfigured("No backup is made", expected="WAREHOUSE_BACKUP", got="none is set")
+    return backup.backup(settings=settings, told=partial(say, progress))
 
 
 def prune(
