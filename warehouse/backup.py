@@ -276,7 +276,10 @@ def trouble(settings: Settings) -> str | None:
     """Return what is wrong with the backups to WAREHOUSE_BACKUP; None where nothing is, or none are wanted."""
     if settings.backup is None or not settings.archive.is_dir():
         return None
-    target = spelled(settings.backup)
+    try:
+        target = spelled(settings.backup)
+    except ConfigurationError as error:
+        return str(error)
     last = remembered(settings, target)
     if last.get("problem"):
         return f"the last backup to {target} failed: {last['problem']}"

@@ -694,10 +694,18 @@ def upload(
 @app.command()
 def verify(
     release_id: Annotated[str | None, typer.Argument(help="Release; the current one when left out.")] = None,
+    *,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Compare archived bodies with the digests of their fetches instead.")
+    ] = False,
+    sample: Annotated[int | None, typer.Option(min=1, help="With --archive: so many, drawn anew each time.")] = None,
 ) -> None:
-    """Compare a release's files with the checksums in its manifest."""
-    from warehouse import release
+    """Compare a release's files with the checksums in its manifest, or the archive with its log."""
+    from warehouse import release, upkeep
 
+    if archive:
+        _print_line(str(upkeep.check_archive(_settings(), sample=sample)))
+        return
     settings = _settings()
     known = {r.id: r for r in release.releases(settings)}
     chosen = release.current(settings) if release_id is None else known.get(release_id)

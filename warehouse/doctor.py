@@ -181,12 +181,7 @@ def _upload(settings: Settings) -> Iterator[Finding]:
 def _backup(settings: Settings) -> Iterator[Finding]:
     from warehouse import backup
 
-    try:
-        problem = backup.trouble(settings)
-    except WarehouseError as error:
-        yield Finding(state="wrong", what=str(error))
-        return
-    if problem:
+    if problem := backup.trouble(settings):
         yield Finding(state="wrong", what=problem, remedy="drypowder backup")
     elif settings.backup:
         yield Finding(state="ok", what=f"backed up to {settings.backup}")

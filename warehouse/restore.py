@@ -96,7 +96,14 @@ def restore(
         write_atomically(
             settings.home / RESTORING, json.dumps({"target": repository.target, "backup": chosen}).encode()
         )
-        return _restore(settings, repository, snapshot, moved, allow_lacking=allow_lacking)
+        try:
+            return _restore(settings, repository, snapshot, moved, allow_lacking=allow_lacking)
+        except OSError as error:
+            raise DiskFailed(
+                f"{settings.home} could not be written",
+                got=str(error),
+                remedy="Free space, or make the disk writable, and run it again: it goes on where it stopped.",
+            ) from error
 
 
 def _begun(settings: Settings, target: str, backup_id: str | None) -> str | None:
@@ -138,6 +145,7 @@ def _restore(
 ) -> Restored:
     started = time.monotonic()
     home = settings.home
+    _refuse_outside(snapshot)
     _require_space(home, snapshot)
     for folder in sorted({*snapshot.folders, *(str(Path(each.path).parent) for each in snapshot.entries)}):
         (home / folder).mkdir(parents=True, exist_ok=True)
@@ -187,6 +195,24 @@ def _restore(
         lacking=tuple(sorted(lost)),
         seconds=time.monotonic() - started,
     )
+
+
+def _refuse_outside(snapshot: Snapshot) -> None:
+    """Write nothing outside of the home, whoever wrote the record.
+
+    Raises:
+        BackupFailed: a path of it leads there.
+    """
+    named = [each.path for each in snapshot.entries] + [each.link for each in snapshot.entries if each.link]
+    named += [*snapshot.folders, *snapshot.symlinks, *snapshot.symlinks.values()]
+    for path in named:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise BackupFailed(
+                f"The record of the backup {snapshot.id} is none of ours",
+                expected="paths inside the home",
+                got=path,
+                remedy="Find out who writes there.",
+            )
 
 
 def _require_space(home: Path, snapshot: Snapshot) -> None:

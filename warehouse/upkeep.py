@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from warehouse import backup, clock, landing, retention, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
-from warehouse.errors import ContractViolation, DamagedFile, EmptyPayload, GateClosed, NotConfigured, NothingNew
+from warehouse.errors import (
+    ArchiveDamaged,
+    ContractViolation,
+    DamagedFile,
+    EmptyPayload,
+    GateClosed,
+    NotConfigured,
+    NothingNew,
+)
 from warehouse.locking import (
     BACKUPS,
     RESTORED,
@@ -375,6 +385,65 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
         pruned=pruned,
         bytes_before=before,
         bytes_after=after,
+        seconds=time.monotonic() - started,
+    )
+    say(progress, str(result))
+    return result
+
+
+SAMPLED = 1_000
+"""Archived bodies that are read once a week: of a small archive all, of a large one all in time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveChecked:
+    """What reading archived bodies found."""
+
+    bodies: int
+    named: int
+    bytes: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of bodies read."""
+        return self.bodies
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"archive: {self.bodies:,} of {self.named:,} bodies read, {self.bytes / 1e6:,.1f} MB, "
+            f"all as they were received ({self.seconds:.1f} s)"
+        )
+
+
+def check_archive(
+    settings: Settings | None = None, progress: Progress | None = None, *, sample: int | None = None
+) -> ArchiveChecked:
+    """Compare archived bodies with the digests that the log of fetches names: all, or so many, drawn anew each time.
+
+    Raises:
+        ArchiveDamaged: one is lost or has changed; all of them are named.
+    """
+    started = time.monotonic()
+    settings = settings_of_home(settings)
+    archive = Archive(settings.archive)
+    sizes, unreadable = archive.named()
+    drawn = sorted(sizes) if sample is None or sample >= len(sizes) else Random().sample(sorted(sizes), sample)  # noqa: S311
+    faults = [f"{path} cannot be read: {why}" for path, why in unreadable.items()]
+    with ThreadPoolExecutor(settings.threads) as pool:
+        faults += [fault for fault in pool.map(archive.fault_of, drawn, map(sizes.__getitem__, drawn)) if fault]
+    if faults:
+        raise ArchiveDamaged(
+            f"{len(faults)} file(s) of the archive are lost or damaged",
+            expected="what was received",
+            got="\n".join(faults),
+            remedy="Look at the disk. Restore a backup into another home and copy them from there.",
+        )
+    result = ArchiveChecked(
+        bodies=len(drawn),
+        named=len(sizes),
+        bytes=sum(sizes[each] for each in drawn),
         seconds=time.monotonic() - started,
     )
     say(progress, str(result))

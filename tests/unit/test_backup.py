@@ -222,17 +222,17 @@ def test_a_builder_at_work_is_waited_for_and_a_backup_holds_nobody_up(home, monk
 
 
 def test_what_lands_meanwhile_is_whole_or_not_there(home, monkeypatch):
-    """A landing between the log entries and the bodies: its body may be there without its entry, never the reverse."""
-    honest = inventory._files  # noqa: SLF001
+    """A landing between two looks at the archive: its body may be there without its entry, never the reverse."""
+    honest, landed = inventory._files, []  # noqa: SLF001
 
     def files(at, folder, folders):
         yield from honest(at, folder, folders)
-        if folder == home.archive / "fetches":
-            fetch(home, "meanwhile", 3)
+        if folder.parent == home.archive and not landed:
+            landed.append(fetch(home, "meanwhile", 3))
 
     monkeypatch.setattr(inventory, "_files", files)
     backup.backup(settings=home)
-    monkeypatch.undo()
+    assert landed
     restore.restore(settings=elsewhere(home))
     archive = Archive(elsewhere(home).archive)
     logged = list(archive.fetches("toy", "rates"))
@@ -566,6 +566,33 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_written(home, monke
         restore.restore(settings=elsewhere(home))
 
 
+def test_a_disk_that_fails_is_said_and_the_restore_goes_on(home, monkeypatch):
+    backup.backup(settings=home)
+    with monkeypatch.context() as full:
+        full.setattr(
+            restore.os, "utime", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        )
+        with pytest.raises(DiskFailed, match="No space left"):
+            restore.restore(settings=elsewhere(home))
+    restore.restore(settings=elsewhere(home))
+    assert tree(elsewhere(home)) == tree(home)
+
+
+@pytest.mark.parametrize("path", ["../outside", "/outside"])
+def test_a_record_cannot_lead_outside_the_home(home, path):
+    backup.backup(settings=home)
+    forged = newest(home)
+    Repository(home.backup).write(
+        replace(
+            forged,
+            made_at=forged.made_at + timedelta(seconds=1),
+            entries=(*forged.entries, replace(forged.entries[0], path=path)),
+        )
+    )
+    with pytest.raises(BackupFailed, match="none of ours.*outside"):
+        restore.restore(settings=elsewhere(home))
+
+
 def test_a_backup_of_a_later_version_is_refused_by_name(home, monkeypatch):
     monkeypatch.setattr(snapshots, "FORMAT", 2)
     backup.backup(settings=home)
@@ -605,6 +632,10 @@ def test_a_backup_that_was_made_too_long_ago_is_trouble(home):
     entry["at"] = (datetime.now(UTC) - timedelta(days=9)).isoformat()
     path.write_text(json.dumps(note))
     assert "is 9 days old" in backup.trouble(home)
+
+
+def test_a_place_that_is_misspelled_is_trouble(home):
+    assert "No address of a bucket" in backup.trouble(replace(home, backup="s3://"))
 
 
 def test_a_folder_that_cannot_be_written_is_a_failed_backup(home):
