@@ -319,8 +319,17 @@ class _Keeper:
             names.setdefault(each.inode, []).append(each)
         total, done = sum(group[0].size for group in names.values()), 0
         found: dict[str, _Content | None] = {}
+        unknown = []
+        for group in names.values():  # most files are known, and need no thread
+            if (known := next(filter(None, map(self._known, group)), None)) is None:
+                unknown.append(group)
+                continue
+            found.update(dict.fromkeys((each.path for each in group), known))
+            done += group[0].size
+        if moved:
+            moved(done, total)
         with ThreadPoolExecutor(2 * AT_ONCE) as pool:
-            waiting = {pool.submit(self._keep_any, group): group for group in names.values()}
+            waiting = {pool.submit(self._keep_any, group): group for group in unknown}
             try:
                 for future in as_completed(waiting):
                     group, content = waiting[future], future.result()
@@ -335,9 +344,6 @@ class _Keeper:
 
     def _keep_any(self, group: Sequence[inventory.File]) -> _Content | None:
         """Keep one file by whichever of its names is still there."""
-        for each in group:
-            if (known := self._known(each)) is not None:
-                return known
         for each in group:
             if (content := self._keep(each)) is not None:
                 return content

@@ -142,7 +142,9 @@ class Bucket:
 
         try:
             yield
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if "<Code>NoSuchBucket</Code>" in str(error):  # else an object is not there, which may well be
+                raise _explanation(self.target, error, self._failure, self._remedy) from None
             raise
         except (exceptions.BaseError, OSError, ValueError) as error:
             raise _explanation(

@@ -244,6 +244,16 @@ def test_credentials_are_never_told(home, storage, caplog):
     assert "s3cr3t" not in str(caught.value)
 
 
+def test_a_bucket_that_is_not_there_is_a_setting_to_correct(home):
+    nowhere = replace(home, backup="s3://no-such-bucket/x")
+    for verb in (backup.backup, backup.verify):
+        with pytest.raises(ConfigurationError, match="refuses us.*NoSuchBucket"):
+            verb(settings=nowhere)
+    with pytest.raises(ConfigurationError, match="refuses us.*NoSuchBucket"):
+        restore.restore(nowhere.backup, elsewhere(home))
+    assert not elsewhere(home).home.exists()
+
+
 # ---------------------------------------------------------------------------------------------------------- the drill
 
 
