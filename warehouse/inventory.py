@@ -33,9 +33,12 @@ DERIVED = (
     *("quality", "dbt"),  # by the next build; releases have copies of their own
     *(BACKUPS, REBUILDING, RESTORED, RESTORING),  # of work that is under way
     *("upload.json", NOTE),  # of places that are not the home's
-    *("airflow", "serving.pid"),  # of processes; its database is copied as such
+    *("airflow", "superset", "services", "serving.pid"),  # of processes; their databases are copied as such
 )
 """What a home has that is made anew of the rest, or is of use only while something runs. Locks are left out as well."""
+
+KEYS = ("airflow/secrets.json", "superset/secrets.json")
+"""What encrypts in the metadata databases: never beside their copies."""
 
 
 @dataclass(frozen=True, kw_only=True)

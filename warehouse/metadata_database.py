@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 from warehouse.errors import BackupFailed, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from warehouse.settings import Settings
 
@@ -55,7 +55,7 @@ class Database:
 
 
 def databases(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Database]:
-    """Return the databases to copy: those of the settings, else Airflow's by its own variable, else the home's.
+    """Return the databases to copy: those of the settings, else Airflow's by its own variable and the home's.
 
     Raises:
         ConfigurationError: an address is none that can be copied, or Airflow hides its own from whoever asks.
@@ -63,21 +63,25 @@ def databases(settings: Settings, environ: Mapping[str, str] | None = None) -> l
     environ = os.environ if environ is None else environ
     if settings.metadata_urls:
         return [parse(url) for url in re.split(r"[\s,]+", settings.metadata_urls) if url]
+    supersets = _in([settings.home / "superset" / "superset.db"])
     url = environ.get(AIRFLOWS, "")
     if url and not url.startswith(_HIDDEN):
-        return [parse(url)]
+        return [parse(url), *supersets]
     homes = [Path(environ["AIRFLOW_HOME"])] if environ.get("AIRFLOW_HOME") else []
-    for folder in (*homes, settings.home / "airflow"):
-        if (folder / "airflow.db").is_file():
-            return [parse(f"sqlite:///{(folder / 'airflow.db').resolve()}")]
-    if url:
+    airflows = _in([folder / "airflow.db" for folder in (*homes, settings.home / "airflow")])
+    if url and not airflows:
         raise ConfigurationError(
             "Airflow does not tell its tasks where its database is",
             expected="WAREHOUSE_METADATA_URLS",
             got="none",
             remedy="Set it where Airflow's components and its workers are started.",
         )
-    return []
+    return [*airflows, *supersets]
+
+
+def _in(paths: Sequence[Path]) -> list[Database]:
+    """Return the first of these SQLite databases that is there."""
+    return [parse(f"sqlite:///{path.resolve()}") for path in paths if path.is_file()][:1]
 
 
 def parse(url: str) -> Database:

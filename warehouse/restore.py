@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse import backup, metadata_database, packing
+from warehouse import backup, inventory, metadata_database, packing
 from warehouse.archive import settle, write_atomically
 from warehouse.errors import BackupFailed, ConfigurationError, DiskFailed
 from warehouse.locking import RESTORED, RESTORING
@@ -124,7 +124,7 @@ def _begun(settings: Settings, target: str, backup_id: str | None) -> str | None
                 remedy="Restore into another home, or delete this one first.",
             )
         return begun["backup"]
-    found = sorted(path.name for path in home.iterdir() if path.name != backup.LOCK) if home.is_dir() else []
+    found = sorted(path.name for path in home.iterdir() if not _may_be_there(home, path)) if home.is_dir() else []
     if found:
         raise ConfigurationError(
             f"{home} is not empty, and nothing is restored over something",
@@ -133,6 +133,12 @@ def _begun(settings: Settings, target: str, backup_id: str | None) -> str | None
             remedy="Restore into another home: drypowder --home FOLDER restore.",
         )
     return None
+
+
+def _may_be_there(home: Path, path: Path) -> bool:
+    """Whether something belongs into a home that is else empty: keys, which are in no backup and are brought apart."""
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if not each.is_dir()]
+    return {each.relative_to(home).as_posix() for each in files} <= {backup.LOCK, *inventory.KEYS}
 
 
 def _restore(

@@ -558,6 +558,17 @@ def test_nothing_is_restored_over_something(home):
         restore.restore(settings=target)
 
 
+def test_keys_that_were_brought_before_are_in_nobodys_way(home):
+    backup.backup(settings=home)
+    target = elsewhere(home)
+    for name in inventory.KEYS:
+        (target.home / name).parent.mkdir(parents=True)
+        (target.home / name).write_text("{}")
+    restore.restore(settings=target)
+    assert tree(target) == tree(home)
+    assert all((target.home / name).read_text() == "{}" for name in inventory.KEYS)
+
+
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(home, monkeypatch):
     backup.backup(settings=home)
     usage = type("Usage", (), {"free": 10})

@@ -40,6 +40,22 @@ def test_several_databases_are_named_in_one_setting():
     assert ":a@" not in repr(settings)
 
 
+def test_without_the_setting_it_is_airflows_own_and_what_the_home_has(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert databases(settings, {}) == []
+    for name in ("airflow/airflow.db", "superset/superset.db", "elsewhere/airflow.db"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+
+    def named(**environ):
+        return [Path(each.address).relative_to(tmp_path).as_posix() for each in databases(settings, environ)]
+
+    assert named() == ["airflow/airflow.db", "superset/superset.db"]
+    assert named(AIRFLOW_HOME=f"{tmp_path}/elsewhere") == ["elsewhere/airflow.db", "superset/superset.db"]
+    conn = f"sqlite:///{tmp_path}/elsewhere/airflow.db?timeout=3"
+    assert named(AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=conn) == ["elsewhere/airflow.db", "superset/superset.db"]
+
+
 def test_pg_dump_gets_the_password_by_its_environment_alone(tmp_path, monkeypatch):
     program = tmp_path / "pg_dump"
     program.write_text(
