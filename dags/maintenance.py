@@ -1,4 +1,4 @@
-"""Once a week, while markets sleep: remove what broken runs left behind and compact the builder's file."""
+"""Once a week, while markets sleep: tidy up what broken runs left, look at the archive, and back all up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from verb_outcome import airflow_outcomes
     tags=["maintenance"],
 )
 def maintenance() -> None:
-    """Tidy the warehouse's home."""
+    """Tidy the warehouse's home, read some of the archive, and copy all of it. None hides that another failed."""
 
     @task(pool="duckdb_writer", retries=3, retry_delay=duration(minutes=30), retry_exponential_backoff=2)
     @airflow_outcomes
@@ -24,7 +24,24 @@ def maintenance() -> None:
 
         return upkeep.maintain().rows
 
+    # These two are not in the builder's pool: a build does not wait until all is read.
+    @task
+    @airflow_outcomes
+    def check_archive() -> int:
+        from warehouse import upkeep
+
+        return upkeep.check_archive(sample=upkeep.SAMPLED).rows
+
+    @task(retries=3, retry_delay=duration(minutes=30), retry_exponential_backoff=2)
+    @airflow_outcomes
+    def back_up() -> int:
+        from warehouse import upkeep
+
+        return upkeep.back_up().rows
+
     maintain()
+    check_archive()
+    back_up()
 
 
 maintenance()

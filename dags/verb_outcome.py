@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from warehouse.errors import (
+    ArchiveDamaged,
     ConfigurationError,
     ContractViolation,
     DamagedFile,
@@ -27,9 +28,9 @@ def airflow_outcomes(verb: Callable[P, R]) -> Callable[P, R]:
     """Tell Airflow what a verb's exception means.
 
     Nothing new, or nothing recorded: skipped, so no asset event and nothing downstream. A refused contract, a
-    closed gate, a wrong setting or a file that the next `load` has to rebuild: failed for good, since another try
-    gives the same answer. Whatever else is
-    raised (an outage, a busy builder) passes through, and Airflow's retries take it from there.
+    closed gate, a wrong setting, an archive that lost something or a file that the next `load` has to rebuild: failed
+    for good, since another try gives the same answer. Whatever else is raised (an outage, a busy builder) passes
+    through, and Airflow's retries take it from there.
     """
 
     @wraps(verb)
@@ -38,7 +39,7 @@ def airflow_outcomes(verb: Callable[P, R]) -> Callable[P, R]:
             return verb(*args, **kwargs)
         except (NothingNew, NotRecorded) as outcome:
             raise AirflowSkipException(str(outcome)) from outcome
-        except (ContractViolation, DamagedFile, GateClosed, ConfigurationError) as outcome:
+        except (ArchiveDamaged, ContractViolation, DamagedFile, GateClosed, ConfigurationError) as outcome:
             raise AirflowFailException(str(outcome)) from outcome
 
     return told

@@ -31,12 +31,13 @@ _LEVEL = 6  # zstd level: JSON shrinks 15 times at about 100 MB/s
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write under a temporary name, fsync, rename, fsync the folder: readers see the whole file or none."""
-    with _atomically(path) as file:
+    with atomically(path) as file:
         file.write(data)
 
 
 @contextmanager
-def _atomically(path: Path) -> Iterator[BinaryIO]:
+def atomically(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which gets its name once it is whole and on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
     with partial.open("wb") as file:
@@ -192,7 +193,7 @@ class Archive:
         if isinstance(body, bytes):
             write_atomically(path, packer.compress(body))
             return
-        with body.open("rb") as source, _atomically(path) as target:
+        with body.open("rb") as source, atomically(path) as target:
             packer.copy_stream(source, target, size=body.stat().st_size)
 
     def latest(self, source: str, table: str, partition: str) -> Fetch | None:
@@ -245,6 +246,29 @@ class Archive:
                 )
             )
         return found
+
+    def named(self) -> tuple[dict[str, int], dict[str, str]]:
+        """Return the size of every body that a log entry names, by SHA-256, and the entries that cannot be read."""
+        sizes: dict[str, int] = {}
+        unreadable: dict[str, str] = {}
+        for part in ("fetches", "refused"):
+            for path in sorted((self.folder / part).glob("*/*/*/[0-9]*.json")):
+                try:
+                    fetch = Fetch.from_json(path.read_text())
+                    sizes |= {each["sha256"]: each["bytes"] for each in fetch.responses}
+                    if fetch.fetch_id != path.stem:
+                        unreadable[str(path)] = f"it is of the fetch {fetch.fetch_id}"
+                except (OSError, ValueError, KeyError, TypeError) as error:
+                    unreadable[str(path)] = str(error)
+        return sizes, unreadable
+
+    def fault_of(self, sha256: str, size: int) -> str:
+        """Return what is wrong with a body, having read all of it; nothing where it is what its name says."""
+        path = self._body(sha256)
+        try:
+            return "" if self._read(path, size).sha256 == sha256 else f"{path} has changed"
+        except ConfigurationError as error:
+            return f"{error.what}: {error.got}"
 
     def _read(self, path: Path, size: int) -> Body:
         """Return a body of `size` bytes; whatever stands there beyond them makes it another one, however much it is."""

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +26,7 @@ from warehouse.errors import ConfigurationError, NothingNew, NotRecorded, QueryF
 from warehouse.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 app = typer.Typer(
     name="drypowder",
@@ -115,6 +116,25 @@ def _run(verb: Callable[..., Any], *arguments: object, **options: object) -> Non
     with err.status(verb.__name__):
         result = verb(*arguments, settings=_settings(), progress=_tell, **options)
     out.print(str(result), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _bytes_moved(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, and give who moves bytes what to tell: those done and those in all."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @app.command()
@@ -667,8 +687,6 @@ def upload(
 
     Readers there see it once all of it is there, if it is the current one here. Run again, it goes on where it stopped.
     """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
     from warehouse import upload as uploading
 
     targets = [each for each in what or () if "://" in each]
@@ -677,22 +695,12 @@ def upload(
         raise ConfigurationError(
             "Too much to upload at once", expected="one release and one target", got=f"{len(what or ())} words"
         )
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-    ) as bar:
-        task = bar.add_task("upload", total=None)
+    with _bytes_moved("upload") as moved:
         result = uploading.upload(
             next(iter(ids), None),
             next(iter(targets), None),
             _settings(),
-            moved=lambda done, total: bar.update(task, completed=done, total=total),
+            moved=moved,
             dry_run=dry_run,
             read_back=read_back,
         )
@@ -702,10 +710,18 @@ def upload(
 @app.command()
 def verify(
     release_id: Annotated[str | None, typer.Argument(help="Release; the current one when left out.")] = None,
+    *,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Compare archived bodies with the digests of their fetches instead.")
+    ] = False,
+    sample: Annotated[int | None, typer.Option(min=1, help="With --archive: so many, drawn anew each time.")] = None,
 ) -> None:
-    """Compare a release's files with the checksums in its manifest."""
-    from warehouse import release
+    """Compare a release's files with the checksums in its manifest, or the archive with its log."""
+    from warehouse import release, upkeep
 
+    if archive:
+        _print_line(str(upkeep.check_archive(_settings(), sample=sample)))
+        return
     settings = _settings()
     known = {r.id: r for r in release.releases(settings)}
     chosen = release.current(settings) if release_id is None else known.get(release_id)
@@ -719,6 +735,89 @@ def verify(
     if problems:
         raise typer.Exit(1)
     out.print(f"{chosen.id}: {len(chosen.manifest['files'])} files are as published.")
+
+
+@app.command()
+def backup(
+    target: Annotated[
+        str, typer.Argument(metavar="[TARGET]", help="Folder or s3://bucket/prefix [WAREHOUSE_BACKUP].")
+    ] = "",
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Make none; read back all that are there and compare with their digests.")
+    ] = False,
+) -> None:
+    """Copy archive, releases, notes and metadata databases to a folder or a bucket; what is there is not sent again.
+
+    Killed, it leaves the backups that there were, and the next one goes on. It deletes the oldest beyond
+    WAREHOUSE_BACKUP_KEEP.
+    """
+    from warehouse import backup as backing_up
+
+    if not verify:
+        with _bytes_moved("backup") as moved:
+            backing_up.backup(target or None, _settings(), moved=moved, told=_print_line)
+        return
+    with _bytes_moved("verify") as moved:
+        found = backing_up.verify(target or None, _settings(), moved=moved)
+    _print_line(str(found))
+    for what, why in found.wrong.items():
+        err.print(f"{what}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+    for backup_id, paths in found.affected.items():
+        shown = f"{', '.join(paths[:3])}{f' and {len(paths) - 3} more' if len(paths) > 3 else ''}"  # noqa: PLR2004
+        err.print(f"backup {backup_id} lacks {shown}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if found.wrong:
+        err.print("Back up again: what this home still has is written anew.", style="red")
+        raise typer.Exit(1)
+
+
+@app.command()
+def backups(
+    target: Annotated[
+        str, typer.Argument(metavar="[TARGET]", help="Folder or s3://bucket/prefix [WAREHOUSE_BACKUP].")
+    ] = "",
+) -> None:
+    """List the backups, newest last: age, files, size, what each added, and which release was current."""
+    from warehouse import report
+
+    report.print_backups(_settings(), target or None, out)
+
+
+@app.command()
+def restore(
+    target: Annotated[
+        str, typer.Argument(metavar="[TARGET]", help="Folder or s3://bucket/prefix [WAREHOUSE_BACKUP].")
+    ] = "",
+    *,
+    backup_id: Annotated[str, typer.Option("--backup", help="Backup, as `backups` names it; the newest.")] = "",
+    home: Annotated[Path | None, typer.Option(help="Empty folder to restore into [as before the verb].")] = None,
+    allow_lacking: Annotated[
+        bool, typer.Option("--allow-lacking", help="Restore the rest where content of the backup was lost.")
+    ] = False,
+) -> None:
+    """Make an empty home what it was: the same releases, the same `current`, the archive. Then `replay`, or `run`.
+
+    Every file is compared with its digest. Killed, it goes on when it is run again.
+    """
+    from warehouse import restore as restoring
+
+    settings = _settings() if home is None else replace(_settings(), home=home)
+    with _bytes_moved("restore") as moved:
+        found = restoring.restore(
+            target or None, settings, backup_id=backup_id or None, allow_lacking=allow_lacking, moved=moved
+        )
+    _print_line(str(found))
+    for path in found.lacking:
+        err.print(f"{path} is lost", style="red", markup=False, highlight=False, soft_wrap=True)
+    for line in found.advice:
+        _print_line(line)
+    out.print(
+        "Readers have their release. Go on with `drypowder replay`, which rebuilds the builder's files.", style="dim"
+    )
+
+
+def _print_line(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

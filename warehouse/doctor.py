@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from warehouse import clock, release
 from warehouse.errors import NoRelease, WarehouseError
-from warehouse.locking import REBUILDING
+from warehouse.locking import REBUILDING, RESTORED
 from warehouse.stores import DAMAGED
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _generated,
         _release,
         _upload,
+        _backup,
     )
     for check in checks:
         yield from check(settings)
@@ -126,6 +127,13 @@ def _builders_file(settings: Settings) -> Iterator[Finding]:
             remedy="If it was killed, the next verb that builds puts back what stood before it.",
         )
 
+    if (settings.home / RESTORED).is_file():
+        yield Finding(
+            state="wrong",
+            what="this home was restored from a backup, and its builder's files are not rebuilt yet",
+            remedy="drypowder replay",
+        )
+
 
 def _generated(settings: Settings) -> Iterator[Finding]:
     from warehouse import catalogue
@@ -168,3 +176,12 @@ def _upload(settings: Settings) -> Iterator[Finding]:
         yield Finding(state="note", what=problem, remedy="The next run tries again; `drypowder upload` does so now.")
     elif settings.upload:
         yield Finding(state="ok", what=f"uploaded to {settings.upload}")
+
+
+def _backup(settings: Settings) -> Iterator[Finding]:
+    from warehouse import backup
+
+    if problem := backup.trouble(settings):
+        yield Finding(state="wrong", what=problem, remedy="drypowder backup")
+    elif settings.backup:
+        yield Finding(state="ok", what=f"backed up to {settings.backup}")

@@ -85,3 +85,11 @@ class NoRelease(WarehouseError):
 
 class UploadFailed(WarehouseError):
     """A release is not in object storage. The local one is as it was; worth another try later."""
+
+
+class ArchiveDamaged(WarehouseError):
+    """Answers of publishers are lost from the archive, or are not what they were. Only a backup has them."""
+
+
+class BackupFailed(WarehouseError):
+    """A backup was not made, not in full, or cannot be read back. The home is as it was."""

@@ -29,6 +29,12 @@ BACKUPS = "before-replay"
 REBUILDING = "rebuilding.json"
 """Note of what a replay or migration has set aside; it is there only while one works, or after one was killed."""
 
+RESTORING = "restoring.json"
+"""Note of the backup that a home is being restored from: what else is there is half of one."""
+
+RESTORED = "restored.json"
+"""Note that a restored home has its archive, and its builder's files and `landing` have yet to be rebuilt of it."""
+
 
 # Of the system, of Python, and as DuckDB, dbt and Great Expectations pass it on.
 _DISK = re.compile(

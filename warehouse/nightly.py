@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def load(
     settings: Settings | None = None, progress: Progress | None = None, *, retry_held_back: bool = False
 ) -> Loaded:
-    """Fill `incoming` with what has landed (`pipeline.load`); a file that is damaged is rebuilt first.
+    """Fill `incoming` with what has landed (`pipeline.load`); what is damaged, or not yet rebuilt, is rebuilt first.
 
     Before that, a release whose upload is outstanding is uploaded: a run that finds nothing new ends here.
 
@@ -38,6 +38,8 @@ def load(
     settings = settings_of_home(settings)
     upload.attempt(settings, partial(say, progress))
     with builder_lock(settings, "load"):
+        if pipeline.is_to_be_rebuilt(settings):
+            say(progress, str(upkeep.replay(settings, progress)))
         try:
             return pipeline.load(settings, progress, retry_held_back=retry_held_back)
         except DamagedFile as damage:
@@ -65,6 +67,11 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
         WarehouseError: a step after landing failed.
     """
     settings = settings_of_home(settings)
+    if pipeline.is_to_be_rebuilt(settings):
+        step = _step("replay", partial(upkeep.replay, settings, progress))
+        yield step
+        if step.error:
+            raise step.error
     for source, table in sources.tables():
         yield _step(
             f"land {source.code}.{table.name}",

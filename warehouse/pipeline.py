@@ -37,7 +37,7 @@ from warehouse.errors import (
     WarehouseError,
 )
 from warehouse.http import Client, transport
-from warehouse.locking import builder_lock
+from warehouse.locking import RESTORED, RESTORING, builder_lock
 from warehouse.recording import kind_of
 from warehouse.settings import Settings
 
@@ -70,10 +70,17 @@ def settings_of_home(settings: Settings | None) -> Settings:
     """Return the settings, having seen to it that the home is not another transport's.
 
     Raises:
-        ConfigurationError: the home was filled from another transport.
+        ConfigurationError: the home was filled from another transport, or is restored from a backup only in part.
     """
     settings = settings or Settings.from_environment()
     settings.home.mkdir(parents=True, exist_ok=True)
+    if (settings.home / RESTORING).exists():
+        raise ConfigurationError(
+            f"The home {settings.home} is restored from a backup only in part",
+            expected="all of it",
+            got=(settings.home / RESTORING).read_text(),
+            remedy="Run `drypowder restore` again: it goes on where it stopped.",
+        )
     for folder in (settings.archive, settings.landing, settings.refused):
         # The builder's alone: rows that may not be passed on pass through them. Readers need releases/ only.
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -246,14 +253,26 @@ def refuse_unready(settings: Settings, source: Source, table: Table) -> None:
 
     Raises:
         NotConfigured: it needs a key that the settings have not.
-        ConfigurationError: its parser has seen no real response yet.
+        ConfigurationError: its parser has seen no real response yet, or what had landed has yet to be rebuilt.
     """
+    if is_to_be_rebuilt(settings):
+        raise ConfigurationError(
+            f"What had landed in {settings.home} is not there: it was restored from a backup",
+            expected="all of it, or all is asked for again",
+            got="its archive",
+            remedy="Run `drypowder replay` (or `drypowder run`, which begins with it).",
+        )
     if table.credential and not getattr(settings, table.credential):
         variable = settings.__dataclass_fields__[table.credential].metadata["variable"]
         raise NotConfigured(
             f"{source.code}.{table.name} is optional and needs a key", expected=f"{variable}", got="none is set"
         )
     _refuse_unproven(settings, source, table)
+
+
+def is_to_be_rebuilt(settings: Settings) -> bool:
+    """Whether a home was restored from a backup, so that `replay` has yet to make of its archive what is not in one."""
+    return (settings.home / RESTORED).exists()
 
 
 def _refuse_undue(settings: Settings, archive: Archive, source: Source, table: Table, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from warehouse import calendar, clock, landing, release, sources
+from warehouse import backup, calendar, clock, landing, release, sources
 from warehouse.archive import Archive
 from warehouse.errors import ConfigurationError, NoRelease
 
@@ -371,6 +371,7 @@ def print_status(settings: Settings, console: Console, as_json: bool = False) ->
             "now": now.isoformat(),
             "release": found and {"id": found.id, "created_at": found.manifest["created_at"], "rows": found.rows},
             "summary": summary,
+            "backup": backup.trouble(settings),
             "tables": [asdict(each) for each in tables],
         }
         text = json.dumps(document, indent=1, default=lambda value: value.isoformat())
@@ -395,6 +396,8 @@ def print_status(settings: Settings, console: Console, as_json: bool = False) ->
     if not any(each.held_back for each in tables):
         console.print("Nothing is held back.", style="green")
     console.print(", ".join(f"[{STATES[state]}]{number} {state}[/]" for state, number in summary.items()))
+    if problem := backup.trouble(settings):
+        console.print(f"BACKUP: {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _grid(rows: Iterable[Sequence[str]]) -> Grid:
@@ -530,3 +533,28 @@ def print_releases(settings: Settings, console: Console) -> None:
             Text(", ".join(marks)),
         )
     console.print(grid)
+
+
+def print_backups(settings: Settings, target: str | None, console: Console) -> None:
+    """Print every backup in one place, oldest first: how old, how large, what it added, and what it lacks."""
+    from warehouse.snapshots import Repository
+
+    repository, now = Repository.of(settings, target), datetime.now(UTC)
+    grid = Grid("Backup", "Made (UTC)", "Age", "Files", "MB", "new", "current", "Databases", "")
+    for each in repository.all():
+        grid.add_row(
+            each.id,
+            f"{each.made_at:%Y-%m-%d %H:%M}",
+            f"{(now - each.made_at).days} d",
+            f"{len(each.entries):,}",
+            f"{each.size / 1e6:,.1f}",
+            f"{each.new_bytes / 1e6:,.1f}",
+            each.release or "none",
+            str(len(each.dumps)),
+            Text("; ".join(each.problems), style="red"),
+        )
+    if grid.row_count:
+        console.print(grid)
+    console.print(f"{grid.row_count} backup(s) in {repository.target}", markup=False, highlight=False, soft_wrap=True)
+    if problem := backup.trouble(settings):
+        console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)

@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING
 from warehouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+_READ: dict[str, Callable[[str], object]] = {
+    "str": str,
+    "str | None": str,
+    "int": int,
+    "float": float,
+    "Path": Path,
+    "Path | None": Path,
+}
+"""How a variable's text is read, by its field's annotation."""
 
 
 def _variable(name: str) -> dict[str, str]:
@@ -54,6 +65,12 @@ class Settings:
     """Port of Airflow's web page on this machine, as `drypowder up` starts it."""
     superset_port: int = field(default=8088, metadata=_variable("WAREHOUSE_SUPERSET_PORT"))
     """The same of Superset's."""
+    backup: str | None = field(default=None, metadata=_variable("WAREHOUSE_BACKUP"))
+    """Folder, or `s3://bucket/prefix`, that backups go to; better not on this machine."""
+    backup_keep: int = field(default=14, metadata=_variable("WAREHOUSE_BACKUP_KEEP"))
+    """How many of the newest backups stay there; 1 at least."""
+    metadata_urls: str | None = field(default=None, repr=False, metadata=_variable("WAREHOUSE_METADATA_URLS"))
+    """Databases of Airflow and Superset that backups take along, as SQLAlchemy spells them, separated by spaces."""
     project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
     """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
 
@@ -70,12 +87,8 @@ class Settings:
             text = environ.get(spec.metadata["variable"], "").strip()
             if not text:
                 continue
-            convert = {"home": Path, "project": Path, "drop": Path, "lock_wait_seconds": float}
-            convert |= dict.fromkeys(
-                ("threads", "keep_releases", "keep_days", "upload_keep", "airflow_port", "superset_port"), int
-            )
             try:
-                given[name] = convert.get(name, str)(text)
+                given[name] = _READ[str(spec.type)](text)
             except ValueError as error:
                 raise ConfigurationError(
                     f"{spec.metadata['variable']} cannot be read",
@@ -94,7 +107,7 @@ class Settings:
                 got=repr(self.sources),
                 remedy="Set it to one of the two.",
             )
-        for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1)):
+        for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1), ("backup_keep", 1)):
             if getattr(self, name) < least:
                 raise ConfigurationError(
                     f"{self.__dataclass_fields__[name].metadata['variable']} is too small",
@@ -110,6 +123,7 @@ class Settings:
             home=self.home.resolve(),
             project=self.project.resolve(),
             drop=self.drop.resolve() if self.drop else None,
+            backup=str(Path(self.backup).resolve()) if self.backup and "://" not in self.backup else self.backup,
             sources=f"recorded:{self.recordings.resolve()}" if self.recordings else self.sources,
         )
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
-from warehouse import clock, landing, retention, sources
+from warehouse import backup, clock, landing, retention, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
-from warehouse.errors import ContractViolation, DamagedFile, EmptyPayload, GateClosed, NothingNew
+from warehouse.errors import (
+    ArchiveDamaged,
+    ContractViolation,
+    DamagedFile,
+    EmptyPayload,
+    GateClosed,
+    NotConfigured,
+    NothingNew,
+)
 from warehouse.locking import (
     BACKUPS,
+    RESTORED,
     builder_lock,
     forget_rebuilding,
     logs_of,
@@ -22,6 +34,7 @@ from warehouse.locking import (
     remove_backups,
 )
 from warehouse.pipeline import BUILT, PASSED, load, say, settings_of_home, validate
+from warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +44,6 @@ if TYPE_CHECKING:
     from warehouse.contract import Source, Table
     from warehouse.pipeline import Progress
     from warehouse.release import Release
-    from warehouse.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +169,7 @@ def _undone_on_failure(settings: Settings, only: frozenset[str] | None) -> Itera
     files = [settings.warehouse, settings.internal]
     # The logs first: one that is beside a file belongs to it, also when we are killed between two renames.
     files = [*(log for file in files for log in logs_of(file)), *files]
-    files += [settings.home / note for note in (stores.DAMAGED, BUILT, PASSED)]
+    files += [settings.home / note for note in (stores.DAMAGED, BUILT, PASSED, RESTORED)]
     folders = [settings.landing, settings.refused]
     copied: list[Path] = []
     if only is not None:
@@ -377,6 +389,78 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
     )
     say(progress, str(result))
     return result
+
+
+SAMPLED = 1_000
+"""Archived bodies that are read once a week: of a small archive all, of a large one all in time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveChecked:
+    """What reading archived bodies found."""
+
+    bodies: int
+    named: int
+    bytes: int
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        """Number of bodies read."""
+        return self.bodies
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"archive: {self.bodies:,} of {self.named:,} bodies read, {self.bytes / 1e6:,.1f} MB, "
+            f"all as they were received ({self.seconds:.1f} s)"
+        )
+
+
+def check_archive(
+    settings: Settings | None = None, progress: Progress | None = None, *, sample: int | None = None
+) -> ArchiveChecked:
+    """Compare archived bodies with the digests that the log of fetches names: all, or so many, drawn anew each time.
+
+    Raises:
+        ArchiveDamaged: one is lost or has changed; all of them are named.
+    """
+    started = time.monotonic()
+    settings = settings_of_home(settings)
+    archive = Archive(settings.archive)
+    sizes, unreadable = archive.named()
+    drawn = sorted(sizes) if sample is None or sample >= len(sizes) else Random().sample(sorted(sizes), sample)  # noqa: S311
+    faults = [f"{path} cannot be read: {why}" for path, why in unreadable.items()]
+    with ThreadPoolExecutor(settings.threads) as pool:
+        faults += [fault for fault in pool.map(archive.fault_of, drawn, map(sizes.__getitem__, drawn)) if fault]
+    if faults:
+        raise ArchiveDamaged(
+            f"{len(faults)} file(s) of the archive are lost or damaged",
+            expected="what was received",
+            got="\n".join(faults),
+            remedy="Look at the disk. Restore a backup into another home and copy them from there.",
+        )
+    result = ArchiveChecked(
+        bodies=len(drawn),
+        named=len(sizes),
+        bytes=sum(sizes[each] for each in drawn),
+        seconds=time.monotonic() - started,
+    )
+    say(progress, str(result))
+    return result
+
+
+def back_up(settings: Settings | None = None, progress: Progress | None = None) -> backup.BackedUp:
+    """Make the regular backup, to WAREHOUSE_BACKUP.
+
+    Raises:
+        NotConfigured: none is wanted.
+        BackupFailed: none was made, or it lacks something.
+    """
+    settings = settings or Settings.from_environment()
+    if settings.backup is None:
+        raise NotConfigured("No backup is made", expected="WAREHOUSE_BACKUP", got="none is set")
+    return backup.backup(settings=settings, told=partial(say, progress))
 
 
 def prune(

@@ -10,26 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from warehouse import release as releases
 from warehouse import retention
 from warehouse.archive import write_atomically
 from warehouse.errors import BuilderBusy, ConfigurationError, NoRelease, UploadFailed, WarehouseError
+from warehouse.object_storage import AT_ONCE, DIGEST, Bucket, Listed, checked, digest_of_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-
-    from obstore.store import S3Store
 
     from warehouse.release import Release
     from warehouse.settings import Settings
@@ -43,28 +40,10 @@ POINTER = "current.json"
 NOTE = "upload.json"
 """What the home remembers of its last upload."""
 
-_DIGEST = "sha256"
-"""Name of the metadata of every object that holds the SHA-256 of its content, in hexadecimal."""
-_AT_ONCE = 4
-_PART_BYTES = 8 << 20
-_MOST_PARTS = 9_000
-"""S3 takes 10,000 parts of a file: a larger file has larger parts."""
 _LARGEST_COPY = 5 << 30
 """S3 copies no larger object in one request."""
 _LEFTOVER_AFTER = timedelta(days=1)
 """Age at which files of a release that was never finished are a killed upload's."""
-_REFUSALS = frozenset(
-    {
-        "AccessDenied",
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "InvalidToken",
-        "NoSuchBucket",
-        "PermanentRedirect",
-        "SignatureDoesNotMatch",
-    }
-)
-"""What S3 says when trying again would change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,200 +89,6 @@ class _Object:
     how: Literal["send", "copy", "there"]
     source: str = ""
     """The key that holds the same, to be copied from."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Listed:
-    size: int
-    modified: datetime
-
-
-class Bucket:
-    """A prefix of a bucket. Every failure becomes an error of ours that holds neither bodies nor credentials."""
-
-    def __init__(self, target: str) -> None:
-        """Read where it is; nothing is asked of it yet.
-
-        Raises:
-            ConfigurationError: `target` is no address of a bucket, or the library is not installed.
-        """
-        self.target = checked(target)
-        try:
-            from obstore.store import S3Store
-        except ImportError as error:
-            raise ConfigurationError(
-                "Uploads need obstore", expected="the extra `platform`", got="an installation without it"
-            ) from error
-        parts = urlsplit(self.target)
-        with self._explained():
-            self._store: S3Store = S3Store(
-                parts.netloc,
-                prefix=parts.path.strip("/") or None,
-                checksum_algorithm="SHA256",  # the server compares what it received
-                client_options={
-                    # Of one request, which carries a part at most: at 70 kB/s it still gets through.
-                    "timeout": timedelta(seconds=120),
-                    "connect_timeout": timedelta(seconds=5),
-                    "allow_http": _is_plain_http(),
-                },
-                # The library tries again after server errors and broken connections, for a minute with all its tries.
-                retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=60)},
-            )
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        from obstore import exceptions
-
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except (exceptions.BaseError, OSError, ValueError) as error:
-            raise _explanation(self.target, error) from None  # the cause may hold what must not be logged
-
-    def list(self) -> dict[str, _Listed]:
-        """Return what lies under `releases/`, by key."""
-        import obstore
-
-        with self._explained():
-            return {
-                each["path"]: _Listed(size=each["size"], modified=each["last_modified"])
-                for page in obstore.list(self._store, f"{RELEASES}/")
-                for each in page
-            }
-
-    def read(self, key: str) -> bytes | None:
-        """Return a small object's content, None where there is none."""
-        import obstore
-
-        try:
-            with self._explained():
-                return bytes(obstore.get(self._store, key).bytes())
-        except FileNotFoundError:
-            return None
-
-    def digest(self, key: str) -> str | None:
-        """Return the SHA-256 that an object was sent with, None where there is none."""
-        import obstore
-
-        try:
-            with self._explained():
-                found = obstore.get(self._store, key, options={"head": True})
-        except FileNotFoundError:
-            return None
-        return found.attributes.get(_DIGEST)
-
-    def digest_of_content(self, key: str) -> str | None:
-        """Return the SHA-256 of what an object holds, having read all of it."""
-        import obstore
-
-        digest = hashlib.sha256()
-        try:
-            with self._explained():
-                for chunk in obstore.get(self._store, key).stream(min_chunk_size=_PART_BYTES):
-                    digest.update(chunk)
-        except FileNotFoundError:
-            return None
-        return digest.hexdigest()
-
-    def send(self, each: _Object) -> None:
-        """Put a file there, a large one in parts. It appears whole or not at all."""
-        import obstore
-
-        with self._explained():
-            obstore.put(
-                self._store,
-                each.key,
-                each.path,
-                attributes={_DIGEST: each.digest},
-                chunk_size=max(_PART_BYTES, -(-each.size // _MOST_PARTS)),
-                max_concurrency=_AT_ONCE,
-            )
-
-    def copy(self, source: str, key: str) -> bool:
-        """Copy inside the bucket, metadata and all; return whether the source was still there."""
-        import obstore
-
-        try:
-            with self._explained():
-                obstore.copy(self._store, source, key)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def point(self, content: bytes) -> None:
-        """Write the pointer: readers get the old one or this."""
-        import obstore
-
-        attributes = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
-        with self._explained():
-            obstore.put(self._store, POINTER, content, attributes=attributes)
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; one that is gone is no error."""
-        import obstore
-
-        with suppress(FileNotFoundError), self._explained():
-            obstore.delete(self._store, list(keys))
-
-
-def checked(target: str) -> str:
-    """Return an address in one spelling: `s3://bucket/prefix`, without a slash at its end.
-
-    Raises:
-        ConfigurationError: it is none. What was given is not repeated when it may hold a secret.
-    """
-    parts = urlsplit(target)
-    odd = "@" in target or parts.query or parts.fragment
-    if parts.scheme != "s3" or not parts.netloc or odd:
-        raise ConfigurationError(
-            "No address of a bucket",
-            expected="s3://bucket/prefix",
-            got="one with credentials or a query, which is not repeated here" if odd else repr(target),
-            remedy="Credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        )
-    return f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
-
-
-def _is_plain_http() -> bool:
-    """Whether the environment names a server of one's own without encryption, which then is meant."""
-    return any(
-        os.environ.get(name, "").lower().startswith("http://")
-        for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-    )
-
-
-def _explanation(target: str, error: Exception) -> WarehouseError:
-    """Return an error that says what the server said, and nothing of what it was sent or of its body.
-
-    S3 answers a wrong key with that key and the text that was signed, so that no body may reach a log.
-    """
-    text = str(error)
-    code = re.search(r"<Code>(\w+)</Code>", text)
-    status = re.search(r"status code: (\d{3})", text)
-    if code or status:
-        said = " ".join(found.group(1) for found in (status, code) if found)
-    else:
-        said = re.sub(r"//[^/\s@]*@|\?\S*", "", text.partition("\n")[0])[:300]
-    if (code and code.group(1) in _REFUSALS) or (status and status.group(1) in {"401", "403"}):
-        return ConfigurationError(
-            f"{target} refuses us",
-            expected="a bucket that these credentials may list, read, write and delete in",
-            got=said,
-            remedy="See AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL.",
-        )
-    if "169.254." in text:
-        return ConfigurationError(
-            f"There are no credentials for {target}",
-            expected="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a machine with a role",
-            got="neither",
-        )
-    return UploadFailed(
-        f"{target} did not take part",
-        expected="an answer",
-        got=said,
-        remedy="Upload again: what is there is not sent a second time.",
-    )
 
 
 def upload(
@@ -374,7 +159,7 @@ def _upload(
     read_back: bool,
 ) -> Uploaded:
     started = time.monotonic()
-    listed = bucket.list()
+    listed = bucket.list(f"{RELEASES}/")
     manifests = _manifests(bucket, listed)
     files = _plan(bucket, chosen, listed, manifests)
     is_current = releases.current(settings).id == chosen.id
@@ -385,7 +170,8 @@ def _upload(
         is_current = releases.current(settings).id == chosen.id  # it may have been rolled back meanwhile
         if is_current and pointer != (mine := _names(chosen)):
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            bucket.point(json.dumps({**mine, "uploaded_at": now}, indent=1).encode())
+            attributes = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
+            bucket.write(POINTER, json.dumps({**mine, "uploaded_at": now}, indent=1).encode(), attributes)
             log.info("uploaded release=%s target=%s", chosen.id, bucket.target)
     else:
         ways = {each.name: each.how for each in files}
@@ -412,14 +198,14 @@ def _upload(
     )
 
 
-def _manifests(bucket: Bucket, listed: Mapping[str, _Listed]) -> dict[str, Mapping[str, Any]]:
+def _manifests(bucket: Bucket, listed: Mapping[str, Listed]) -> dict[str, Mapping[str, Any]]:
     """Return the manifest of every whole release there, by id: a manifest is the last file that is sent."""
     found: dict[str, Mapping[str, Any]] = {}
     for key in listed:
         folder, _, rest = key.removeprefix(f"{RELEASES}/").partition("/")
         if rest == releases.MANIFEST and (content := bucket.read(key)) is not None:
             with suppress(json.JSONDecodeError):  # no manifest, so no release
-                found[folder] = {**json.loads(content), _DIGEST: hashlib.sha256(content).hexdigest()}
+                found[folder] = {**json.loads(content), DIGEST: hashlib.sha256(content).hexdigest()}
     return found
 
 
@@ -445,7 +231,7 @@ def _pointer(bucket: Bucket) -> dict[str, Any] | None:
 
 
 def _plan(
-    bucket: Bucket, chosen: Release, listed: Mapping[str, _Listed], manifests: Mapping[str, Mapping[str, Any]]
+    bucket: Bucket, chosen: Release, listed: Mapping[str, Listed], manifests: Mapping[str, Mapping[str, Any]]
 ) -> list[_Object]:
     """Return every file of a release, its manifest last, with how it will get there.
 
@@ -454,7 +240,7 @@ def _plan(
     """
     mine = _names(chosen)["manifest_sha256"]
     theirs = manifests.get(chosen.id)
-    if theirs is not None and theirs[_DIGEST] != mine:
+    if theirs is not None and theirs[DIGEST] != mine:
         raise ConfigurationError(
             f"{bucket.target} has another release {chosen.id}",
             expected="releases of one home under one prefix",
@@ -479,7 +265,7 @@ def _plan(
 
     files = {**chosen.manifest["files"], releases.MANIFEST: mine}
     try:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(planned, files, files.values()))
     except FileNotFoundError as error:
         raise _damaged(chosen.id, f"{error.filename} is missing") from error
@@ -505,7 +291,7 @@ def _transfer(
     total, done = sum(each.size for each in files), 0
     ways: dict[str, Literal["send", "copy", "there"]] = {}
     *content, manifest = files
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = {pool.submit(_bring, bucket, each): each for each in content}
         try:
             for future in as_completed(waiting):
@@ -553,11 +339,11 @@ def _confirm(bucket: Bucket, files: Sequence[_Object], *, read_back: bool) -> No
     Raises:
         UploadFailed: something lacks or differs.
     """
-    listed = bucket.list()
+    listed = bucket.list(f"{RELEASES}/")
     wrong = [each.name for each in files if each.key not in listed or listed[each.key].size != each.size]
     if read_back and not wrong:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            digests = list(pool.map(bucket.digest_of_content, [each.key for each in files]))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            digests = list(pool.map(partial(digest_of_content, bucket), [each.key for each in files]))
         wrong = [each.name for each, digest in zip(files, digests, strict=True) if digest != each.digest]
     if wrong:
         raise UploadFailed(
@@ -573,7 +359,7 @@ def _superfluous(
     chosen: Release,
     shown: str | None,
     manifests: Mapping[str, Mapping[str, Any]],
-    listed: Mapping[str, _Listed],
+    listed: Mapping[str, Listed],
 ) -> list[str]:
     """Return the releases to delete there, and what was never finished.
 
@@ -592,7 +378,7 @@ def _superfluous(
     return [each for each in ids if each not in kept] + sorted(leftovers)
 
 
-def _remove(bucket: Bucket, release_id: str, listed: Mapping[str, _Listed]) -> None:
+def _remove(bucket: Bucket, release_id: str, listed: Mapping[str, Listed]) -> None:
     """Delete a release there, its manifest first: what has none is no release, and nothing is copied from it."""
     keys = [key for key in listed if key.startswith(f"{RELEASES}/{release_id}/")]
     manifest = _key(release_id, releases.MANIFEST)

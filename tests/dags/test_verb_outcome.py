@@ -7,6 +7,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from verb_outcome import airflow_outcomes
 
 from warehouse.errors import (
+    ArchiveDamaged,
+    BackupFailed,
     BuilderBusy,
     ConfigurationError,
     ContractViolation,
@@ -41,13 +43,13 @@ def test_nothing_to_do_is_skipped_and_the_reason_is_kept(kind):
     assert isinstance(raised.value.__cause__, kind)
 
 
-@pytest.mark.parametrize("kind", [ContractViolation, GateClosed, ConfigurationError])
+@pytest.mark.parametrize("kind", [ArchiveDamaged, ContractViolation, GateClosed, ConfigurationError])
 def test_what_another_try_cannot_mend_fails_without_one(kind):
     with pytest.raises(AirflowFailException, match="column x; expected DATE; got 'moon'"):
         told(kind("column x", expected="DATE", got="'moon'"))()
 
 
-@pytest.mark.parametrize("kind", [SourceUnavailable, BuilderBusy, OSError])
+@pytest.mark.parametrize("kind", [SourceUnavailable, BackupFailed, BuilderBusy, OSError])
 def test_what_may_pass_is_left_to_airflows_retries(kind):
     with pytest.raises(kind):
         told(kind("not now"))()

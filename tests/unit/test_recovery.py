@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -10,9 +11,15 @@ import pytest
 
 from tests.damage import damage
 from tests.unit.toy import Reply, rate, rates_json
-from warehouse import backfill, landing, locking, nightly, pipeline, quarantine, stores, upkeep
+from warehouse import backfill, backup, landing, locking, nightly, pipeline, quarantine, restore, stores, upkeep
 from warehouse.contract import Column, KnownAt, Licence, Partition, RowRule, Watch
-from warehouse.errors import ConfigurationError, ContractViolation, DamagedFile, GateClosed, NothingNew
+from warehouse.errors import (
+    ConfigurationError,
+    ContractViolation,
+    DamagedFile,
+    GateClosed,
+    NothingNew,
+)
 
 pytestmark = pytest.mark.slow  # each test takes fetches through the real gate
 
@@ -480,3 +487,56 @@ def test_a_partition_that_fails_leaves_the_outcome_of_the_others_as_it_is(home):
     home.publisher.says("/rates/two", Reply(b"down", 503))
     landed = home.land()
     assert (landed.files, landed.unavailable) == (1, ("two",))
+
+
+# -------------------------------------------------------------------------------------------------- after a restore
+
+
+def test_a_home_restored_from_a_backup_is_rebuilt_by_the_next_load_and_asks_nobody_before(home, tmp_path):
+    """What was refused, set aside, left out for good or held back is so again, and the publisher is not asked anew."""
+
+    def whole(get):
+        answer = get(f"{home.publisher.url}/rates/all", expect="json")
+        if b"half" in answer.body:
+            raise ContractViolation("This is half of an answer")
+        return [answer]
+
+    partitions = [Partition(key="all", fetch=whole)]
+    home.contract(rules=(POSITIVE,), quarantine_share=0.5, partitions=lambda _: partitions)
+    home.ingest(*days(26), rate("2026-01-27", -1))
+    quarantine.discard("toy.rates", home.settings)
+    home.ingest(*days(27), rate("2026-01-28", 2))
+    home.ingest(*days(2))  # held back
+    home.publisher.says("/rates/all", b'{"half": 1}')  # refused while it is asked for, which no replay can tell
+    with pytest.raises(ContractViolation, match="half of an answer"):
+        home.land()
+    state = (
+        "select fetch_id, source, partition_key, border, reason from ops.held_back order by all",
+        "select fetch_id, new_versions, tombstones, body_sha256 from ops.loads order by all",
+        "from ops.discarded order by all",
+        VERSIONS,
+    )
+    with suppress(NothingNew):
+        pipeline.load(home.settings)
+    before = [home.query(sql) for sql in state]
+    assert all(before)
+    refused = {f.fetch_id: reason for f, reason in landing.refusals(home.settings)}
+    held = sorted(p.name for p in home.settings.refused.rglob("*.held"))
+    landed = sorted(p.name for p in home.settings.landing.rglob("*") if p.is_file())
+    asked = len(home.publisher.requests)
+
+    backup.backup(str(tmp_path / "backups"), home.settings)
+    home.settings = replace(home.settings, home=tmp_path / "restored")
+    restore.restore(str(tmp_path / "backups"), home.settings)
+    with pytest.raises(ConfigurationError, match="drypowder replay"):
+        home.land()
+    assert len(home.publisher.requests) == asked
+    nightly.load(home.settings)
+    assert [home.query(sql) for sql in state] == before
+    assert {f.fetch_id: reason for f, reason in landing.refusals(home.settings)} == refused
+    assert sorted(p.name for p in home.settings.refused.rglob("*.held")) == held
+    assert sorted(p.name for p in home.settings.landing.rglob("*") if p.is_file()) == landed
+    assert not pipeline.is_to_be_rebuilt(home.settings)
+    home.says(*days(29))
+    home.land()
+    assert len(home.publisher.requests) == asked + 1
