@@ -44,6 +44,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _generated,
         _release,
         _upload,
+        _incidents,
     )
     for check in checks:
         yield from check(settings)
@@ -168,3 +169,19 @@ def _upload(settings: Settings) -> Iterator[Finding]:
         yield Finding(state="note", what=problem, remedy="The next run tries again; `drypowder upload` does so now.")
     elif settings.upload:
         yield Finding(state="ok", what=f"uploaded to {settings.upload}")
+
+
+def _incidents(settings: Settings) -> Iterator[Finding]:
+    from warehouse import incidents
+
+    for channel, (count, problem) in incidents.undelivered(settings).items():
+        yield Finding(
+            state="wrong",
+            what=f"{count} message(s) of incidents were not delivered by {channel}: {problem}",
+            remedy="The next watch tries again; see the connection in AIRFLOW_CONN_... and `drypowder incidents`.",
+        )
+    still = [each for each in incidents.ledger(settings) if each.over_at is None]
+    if still:
+        yield Finding(
+            state="note", what=f"{len(still)} incident(s) were open at the last look", remedy="drypowder incidents"
+        )
