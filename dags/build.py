@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from approval import AcceptWarnings
 from pendulum import duration
-from verb_outcome import airflow_outcomes
+from verb_outcome import NOTED, airflow_outcomes
 
 from warehouse.sources import tables
 
@@ -25,11 +26,12 @@ LANDED = AssetAny(*(Asset(f"landing/{source.code}/{table.name}") for source, tab
         "retries": 3,  # another builder holds the lock, by hand perhaps
         "retry_delay": duration(minutes=5),
         "retry_exponential_backoff": 2,
+        **NOTED,
     },
     tags=["build"],
 )
 def build() -> None:
-    """Load, judge, transform, judge again and publish."""
+    """Load, judge, transform, judge again, ask a person where that found new warnings, and publish."""
 
     @task
     @airflow_outcomes
@@ -70,7 +72,7 @@ def build() -> None:
 
         return pipeline.publish().rows
 
-    load() >> validate() >> transform() >> check() >> publish()
+    load() >> validate() >> transform() >> check() >> AcceptWarnings(task_id="approve") >> publish()
 
 
 build()
