@@ -289,6 +289,12 @@ def trouble(settings: Settings) -> str | None:
     return f"the last backup in {target} is {age.days} days old" if age > _OVERDUE_AFTER else None
 
 
+def last_made(settings: Settings) -> datetime | None:
+    """Return when the last backup to WAREHOUSE_BACKUP was made, as the home remembers it."""
+    at = remembered(settings, spelled(settings.backup)).get("at") if settings.backup else None
+    return datetime.fromisoformat(at) if at else None
+
+
 # --------------------------------------------------------------------------------------------- into the repository
 
 

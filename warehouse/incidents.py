@@ -17,7 +17,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from warehouse import approval, calendar, clock, failures, landing, report, sources, upload
+from warehouse import approval, backup, calendar, clock, failures, landing, report, sources, upload
 from warehouse import release as releases
 from warehouse.archive import write_atomically
 from warehouse.errors import BuilderBusy, ConfigurationError, NoRelease, NotDelivered, WarehouseError
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEDGER = "ledger.json"
-Kind = Literal["late", "held back", "refused", "quarantined", "damaged", "not uploaded", "failed", "waits"]
+Kind = Literal[
+    "late", "held back", "refused", "quarantined", "damaged", "not uploaded", "not backed up", "failed", "waits"
+]
 Severity = Literal["critical", "warning"]
 
 SEVERITY: Mapping[Kind, Severity] = {
@@ -48,6 +50,7 @@ SEVERITY: Mapping[Kind, Severity] = {
     "waits": "critical",
     "quarantined": "warning",
     "not uploaded": "warning",
+    "not backed up": "warning",
 }
 """Critical: readers have less than they should, or older. A warning: they have all of it, or all but single rows."""
 
@@ -211,6 +214,7 @@ def now_wrong(settings: Settings) -> list[Incident]:
         *_of_tables(settings, report.standings(settings), affected),
         *_damaged(settings),
         *_not_uploaded(settings),
+        *_not_backed_up(settings),
         *_failed(settings, affected),
         *_waiting(settings),
     ]
@@ -344,6 +348,21 @@ def _not_uploaded(settings: Settings) -> Iterator[Incident]:
         since, problem = failed
         yield Incident(
             key="not uploaded release", kind="not uploaded", what=problem, since=since, command="drypowder upload"
+        )
+
+
+def _not_backed_up(settings: Settings) -> Iterator[Incident]:
+    try:
+        since = backup.last_made(settings)
+    except ConfigurationError:  # as above
+        return
+    if problem := backup.trouble(settings):
+        yield Incident(
+            key="not backed up home",
+            kind="not backed up",
+            what=f"{problem}.",
+            since=since or clock.now(settings),
+            command="drypowder backup",
         )
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tests.unit.toy import rate, toy_source
-from warehouse import approval, calendar, cli, doctor, failures, incidents, report, sources, upload
+from warehouse import approval, backup, calendar, cli, doctor, failures, incidents, report, sources, upload
 from warehouse.contract import Due
 from warehouse.errors import (
     BuilderBusy,
@@ -259,6 +259,16 @@ def test_a_damaged_file_an_upload_that_failed_and_a_release_that_waits_are_told_
 
 
 # ------------------------------------------------------------------------------------------------- steps that failed
+
+
+def test_a_backup_that_is_wanted_and_not_there_is_a_warning_until_there_is_one(settings, tmp_path):
+    settings = replace(settings, backup=str(tmp_path / "backups"))
+    settings.archive.mkdir(parents=True, exist_ok=True)
+    found = by_key(settings)["not backed up home"]
+    assert (found.severity, found.command) == ("warning", "drypowder backup")
+    assert "no backup" in found.what
+    backup.backup(None, settings)
+    assert "not backed up home" not in by_key(settings)
 
 
 def test_a_failed_step_is_told_with_its_four_parts_and_its_log_until_it_succeeds(settings, registry):
