@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from warehouse import pipeline, sources, upkeep, upload
+from warehouse import pipeline, runs, sources, upkeep, upload
 from warehouse import release as releases
-from warehouse.errors import DamagedFile, NothingNew, NotRecorded, SourceUnavailable, WarehouseError
+from warehouse.errors import DamagedFile, NothingNew, WarehouseError
 from warehouse.locking import builder_lock
 from warehouse.pipeline import say, settings_of_home
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from warehouse.settings import Settings
 
 
+@runs.step
 def load(
     settings: Settings | None = None, progress: Progress | None = None, *, retry_held_back: bool = False
 ) -> Loaded:
@@ -51,7 +52,7 @@ class Step:
     """One step of `run` as it ended."""
 
     name: str
-    outcome: Literal["done", "nothing new", "not recorded", "unavailable", "failed"]
+    outcome: runs.Outcome
     detail: str
     seconds: float
     rows: int = 0
@@ -65,8 +66,10 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
         WarehouseError: a step after landing failed.
     """
     settings = settings_of_home(settings)
+    run = runs.Run(id=runs.new_id())
     for source, table in sources.tables():
         yield _step(
+            run,
             f"land {source.code}.{table.name}",
             partial(pipeline.land, source.code, table.name, settings, progress),
         )
@@ -77,7 +80,7 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
         ("check", pipeline.check),
         ("publish", pipeline.publish),
     ):
-        step = _step(name, partial(verb, settings, progress))
+        step = _step(run, name, partial(verb, settings, progress))
         yield step
         if step.outcome == "nothing new":
             return
@@ -85,24 +88,20 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
             raise step.error
 
 
-def _step(name: str, verb: Callable[[], Any]) -> Step:
+def _step(run: runs.Run, name: str, verb: Callable[[], Any]) -> Step:
     started = time.monotonic()
     try:
-        result = verb()
-    except NothingNew as outcome:
-        return Step(name=name, outcome="nothing new", detail=str(outcome), seconds=time.monotonic() - started)
-    except NotRecorded as outcome:
-        return Step(name=name, outcome="not recorded", detail=str(outcome), seconds=time.monotonic() - started)
-    except SourceUnavailable as error:
+        with runs.under(run):
+            result = verb()
+    except WarehouseError as error:
+        outcome = runs.outcome_of(error)
         return Step(
             name=name,
-            outcome="unavailable",
+            outcome=outcome,
             detail=str(error),
             seconds=time.monotonic() - started,
-            error=error,
+            error=error if outcome in runs.BAD else None,
         )
-    except WarehouseError as error:
-        return Step(name=name, outcome="failed", detail=str(error), seconds=time.monotonic() - started, error=error)
     return Step(
         name=name,
         outcome="done",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.errors import ConfigurationError
+from warehouse.masking import learn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +52,10 @@ class Settings:
     """`s3://bucket/prefix`, to which every release is uploaded; credentials are AWS's own variables."""
     upload_keep: int = field(default=14, metadata=_variable("WAREHOUSE_UPLOAD_KEEP"))
     """How many of the newest releases stay in the bucket; 1 at least."""
+    statsd: str | None = field(default=None, metadata=_variable("WAREHOUSE_STATSD"))
+    """`host:port` of a StatsD collector, to which metrics are sent over UDP; none are without."""
+    log: str = field(default="text", metadata=_variable("WAREHOUSE_LOG"))
+    """`text`, or `json`: a line of JSON for every log line, from level INFO on."""
     project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
     """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
 
@@ -81,6 +87,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse a transport that there is not, and a retention that would keep nothing."""
+        learn(*(getattr(self, name) for name, spec in self.__dataclass_fields__.items() if not spec.repr))
         if self.sources != "live" and not self.sources.startswith("recorded:"):
             raise ConfigurationError(
                 "WAREHOUSE_SOURCES (or --sources) names no transport",
@@ -88,6 +95,18 @@ class Settings:
                 got=repr(self.sources),
                 remedy="Set it to one of the two.",
             )
+        for name, form, expected in (
+            ("log", "text|json", "'text' or 'json'"),
+            ("statsd", r"(\[[^\]]+\]|[^:]+):\d{1,5}", "host:port"),
+        ):
+            got = getattr(self, name)
+            if got is not None and not re.fullmatch(form, got):
+                raise ConfigurationError(
+                    f"{self.__dataclass_fields__[name].metadata['variable']} cannot be read",
+                    expected=expected,
+                    got=repr(got),
+                    remedy="Correct it in the environment or in .env.",
+                )
         for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1)):
             if getattr(self, name) < least:
                 raise ConfigurationError(
@@ -148,6 +167,11 @@ class Settings:
     def refused(self) -> Path:
         """One JSON file per fetch whose payload its contract refused."""
         return self.home / "quarantine"
+
+    @property
+    def steps(self) -> Path:
+        """One JSON file per step that has ended and is not in `ops.steps` yet."""
+        return self.home / "steps"
 
     @property
     def warehouse(self) -> Path:
