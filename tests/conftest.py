@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -28,3 +29,14 @@ def recordings() -> Path:
     if not (folder / "sec").is_dir():
         pytest.skip(f"{NO_RECORDINGS} in {folder}: set DRYPOWDER_RECORDINGS to their folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were():
+    """Undo what a command that a test ran in this process has set: levels, and root's handlers."""
+    root, runs = logging.getLogger(), logging.getLogger("warehouse.runs")
+    before = root.level, list(root.handlers), runs.level
+    yield
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+    runs.setLevel(before[2])

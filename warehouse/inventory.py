@@ -26,12 +26,13 @@ log = logging.getLogger(__name__)
 NOTE = "backup.json"
 """What the home remembers of its backups: its own number, and of each target how the last one ended."""
 
-COPIED = ("archive", "releases", "current", "discarded", "quarantine")
+COPIED = ("archive", "releases", "current", "discarded", "quarantine", "incidents")
 """Folders of a home, and the link, that are copied; so are the JSON notes in the home itself that are not derived."""
 DERIVED = (
     *("landing", "warehouse.duckdb", "internal.duckdb", "damaged.txt", "built.json", "passed.json"),  # by `replay`
     *("quality", "dbt"),  # by the next build; releases have copies of their own
     *(BACKUPS, REBUILDING, RESTORED, RESTORING),  # of work that is under way
+    "steps",  # times of steps that no release has yet: the next one carries them
     *("upload.json", NOTE),  # of places that are not the home's
     *("airflow", "superset", "services", "serving.pid"),  # of processes; their databases are copied as such
 )

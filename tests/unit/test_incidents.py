@@ -261,7 +261,9 @@ def test_a_damaged_file_an_upload_that_failed_and_a_release_that_waits_are_told_
 # ------------------------------------------------------------------------------------------------- steps that failed
 
 
-def test_a_backup_that_is_wanted_and_not_there_is_a_warning_until_there_is_one(settings, tmp_path):
+def test_a_backup_that_is_wanted_and_not_there_is_a_warning_until_there_is_one(settings, tmp_path, monkeypatch):
+    for name in ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+        monkeypatch.delenv(name, raising=False)  # tests of DAGs, in the same process, have set them
     settings = replace(settings, backup=str(tmp_path / "backups"))
     settings.archive.mkdir(parents=True, exist_ok=True)
     found = by_key(settings)["not backed up home"]
