@@ -26,10 +26,11 @@ log = logging.getLogger(__name__)
 NOTE = "backup.json"
 """What the home remembers of its backups: its own number, and of each target how the last one ended."""
 
-COPIED = ("archive", "releases", "current", "discarded", "quarantine")
+COPIED = ("archive", "releases", "current", "discarded", "quarantine", "incidents")
 """Folders of a home, and the link, that are copied; so are the JSON notes in the home itself that are not derived."""
 DERIVED = (
     *("landing", "warehouse.duckdb", "internal.duckdb", "damaged.txt", "built.json", "passed.json"),  # by `replay`
+    "new-warnings.json",  # by the next check
     *("quality", "dbt"),  # by the next build; releases have copies of their own
     *(BACKUPS, REBUILDING, RESTORED, RESTORING),  # of work that is under way
     *("upload.json", NOTE),  # of places that are not the home's
@@ -117,7 +118,8 @@ def _notes(settings: Settings) -> Iterator[Path]:
     for path in sorted(settings.home.glob("*.json")):
         if path.name not in DERIVED and not path.name.endswith(".lock.json"):
             yield path
-    yield from sorted((settings.home / "discarded").glob("*.json"))
+    for folder in ("discarded", "incidents"):
+        yield from sorted((settings.home / folder).rglob("[!.]*.json"))
     yield from sorted(settings.refused.glob("*/*/*.json"))  # what a gate holds back (.held) is judged again
 
 

@@ -69,6 +69,7 @@ def template(tmp_path_factory):
         "rolled-back.json": "[]",
         "live-checks.json": "{}",
         "discarded/toy.rates.json": "[]",
+        "incidents/ledger.json": "[]",
         "quarantine/toy/rates/all.json": "{}",
     }.items():
         path = settings.home / name
