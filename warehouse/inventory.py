@@ -30,6 +30,7 @@ COPIED = ("archive", "releases", "current", "discarded", "quarantine", "incident
 """Folders of a home, and the link, that are copied; so are the JSON notes in the home itself that are not derived."""
 DERIVED = (
     *("landing", "warehouse.duckdb", "internal.duckdb", "damaged.txt", "built.json", "passed.json"),  # by `replay`
+    "new-warnings.json",  # by the next check
     *("quality", "dbt"),  # by the next build; releases have copies of their own
     *(BACKUPS, REBUILDING, RESTORED, RESTORING),  # of work that is under way
     "steps",  # times of steps that no release has yet: the next one carries them
@@ -118,7 +119,8 @@ def _notes(settings: Settings) -> Iterator[Path]:
     for path in sorted(settings.home.glob("*.json")):
         if path.name not in DERIVED and not path.name.endswith(".lock.json"):
             yield path
-    yield from sorted((settings.home / "discarded").glob("*.json"))
+    for folder in ("discarded", "incidents"):
+        yield from sorted((settings.home / folder).rglob("[!.]*.json"))
     yield from sorted(settings.refused.glob("*/*/*.json"))  # what a gate holds back (.held) is judged again
 
 

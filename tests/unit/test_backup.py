@@ -69,6 +69,7 @@ def template(tmp_path_factory):
         "rolled-back.json": "[]",
         "live-checks.json": "{}",
         "discarded/toy.rates.json": "[]",
+        "incidents/ledger.json": "[]",
         "quarantine/toy/rates/all.json": "{}",
     }.items():
         path = settings.home / name
@@ -195,10 +196,14 @@ def test_a_backup_is_for_its_owner_alone(home):
 
 
 def test_what_a_home_has_is_either_copied_or_derived(home):
-    """Who adds a file to a home has to decide."""
-    known = {*inventory.COPIED, *inventory.DERIVED, "home.json", "pins.json", "rolled-back.json", "live-checks.json"}
-    found = {p.name for p in home.home.iterdir() if not p.name.endswith((".lock", ".lock.json"))}
-    assert found <= known
+    """Who adds a file to a home has to decide; a note in JSON is copied unless it is derived."""
+    (home.home / "new-note.json").write_text("{}")
+    found = {path.name for path in home.home.iterdir() if not path.name.endswith((".lock", ".json"))}
+    assert found <= {*inventory.COPIED, *inventory.DERIVED}
+    backup.backup(settings=home)
+    copied = {each.path.partition("/")[0] for each in newest(home).entries}
+    assert copied >= {"archive", "releases", "new-note.json", "pins.json"}
+    assert not copied & set(inventory.DERIVED)
 
 
 # ------------------------------------------------------------------------------------------------------ while others work
