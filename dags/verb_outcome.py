@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from task_run import as_this_task
 
 from warehouse.errors import (
     ArchiveDamaged,
@@ -38,7 +39,8 @@ def airflow_outcomes(verb: Callable[P, R]) -> Callable[P, R]:
     @wraps(verb)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return verb(*args, **kwargs)
+            with as_this_task():
+                return verb(*args, **kwargs)
         except (NothingNew, NotRecorded) as outcome:
             raise AirflowSkipException(str(outcome)) from outcome
         except (ArchiveDamaged, ContractViolation, DamagedFile, GateClosed, ConfigurationError) as outcome:

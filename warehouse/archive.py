@@ -78,6 +78,8 @@ class Fetch:
     responses: tuple[Mapping[str, Any], ...]
     token: str | None = None
     """What the table that this partition watches said when this was asked for; no part of the fetch's identity."""
+    run_id: str | None = None
+    """The run that asked; no part of the fetch's identity either."""
 
     @classmethod
     def of(
@@ -88,6 +90,7 @@ class Fetch:
         licence: str,
         responses: Sequence[Response],
         token: str | None = None,
+        run_id: str | None = None,
     ) -> Fetch:
         """Describe responses that were just received."""
         return cls(
@@ -96,6 +99,7 @@ class Fetch:
             partition=partition,
             licence=licence,
             token=token,
+            run_id=run_id,
             responses=tuple(
                 {
                     "method": r.method,
@@ -146,8 +150,8 @@ class Fetch:
     def as_json(self) -> str:
         """Return the log entry."""
         fields = {k: getattr(self, k) for k in ("source", "table", "partition", "licence", "responses")}
-        token = {} if self.token is None else {"token": self.token}
-        return json.dumps({"fetch_id": self.fetch_id, **fields, **token}, indent=1)
+        more = {k: v for k in ("token", "run_id") if (v := getattr(self, k)) is not None}
+        return json.dumps({"fetch_id": self.fetch_id, **fields, **more}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Fetch:

@@ -243,6 +243,14 @@ def next_due(cadence: Cadence, now: datetime) -> Deadline | None:
     return None if cadence.due.every == "irregular" else _next_due(cadence, now)
 
 
+def newest_covered(cadence: Cadence, newest_period_end: date) -> Deadline | None:
+    """Return the newest period that rows up to a day cover, as `state_of` counts; None for what comes when it comes."""
+    if cadence.due.every == "irregular":
+        return None
+    reach = newest_period_end + _slack_days(cadence.due) * _DAY
+    return _deadline(cadence, next(_ends_until(cadence.due, reach)))
+
+
 def _last_due(cadence: Cadence, now: datetime) -> Deadline:
     today = now.astimezone(ZoneInfo(cadence.timezone)).date()
     # Some publishers announce a period before it ends; only a schedule can say so.
@@ -417,8 +425,11 @@ def _irregular_state(
 
 
 def _covers(due: Due, newest: date | None, period_end: date) -> bool:
-    slack = 0 if due.every in {"day", "business_day"} else 6
-    return newest is not None and newest >= period_end - slack * _DAY
+    return newest is not None and newest >= period_end - _slack_days(due) * _DAY
+
+
+def _slack_days(due: Due) -> int:
+    return 0 if due.every in {"day", "business_day"} else 6
 
 
 def _when(cadence: Cadence, instant: datetime) -> str:

@@ -22,6 +22,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
+from warehouse import logs
 from warehouse.errors import ConfigurationError, NothingNew, NotRecorded, QueryFailed, WarehouseError
 from warehouse.settings import PROJECT_ROOT, Settings
 
@@ -52,6 +53,7 @@ metrics = typer.Typer(
 app.add_typer(metrics, name="metrics")
 contracts = typer.Typer(help="What readers of curated tables are promised: check, release.", no_args_is_help=True)
 app.add_typer(contracts, name="contracts")
+log = logging.getLogger("warehouse.cli")
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
@@ -88,11 +90,9 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    form = Settings.from_environment().log
+    logs.configure(form, verbose=verbose)
+    err.quiet = form == "json"  # nothing else stands among the lines
     _Globals.home, _Globals.sources = home, sources
 
 
@@ -1025,6 +1025,8 @@ def doctor() -> None:
 
 
 def _explain(error: WarehouseError) -> None:
+    if err.quiet:
+        log.error("%s: %s", type(error).__name__, error)
     err.print(f"{type(error).__name__}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 

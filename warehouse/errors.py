@@ -1,5 +1,7 @@
 """What can go wrong, one class per consequence: who catches it decides by class, never by text."""
 
+from warehouse.masking import masked
+
 
 class WarehouseError(Exception):
     """Base of everything we raise on purpose: what happened, expected, got, and what to do."""
@@ -12,7 +14,7 @@ class WarehouseError(Exception):
         got: object = None,
         remedy: str | None = None,
     ) -> None:
-        """Compose a message of up to four parts; parts that are None are left out."""
+        """Compose a message of up to four parts, without secrets; parts that are None are left out."""
         self.what, self.expected, self.got, self.remedy = what, expected, got, remedy
         parts = [what]
         if expected is not None:
@@ -20,7 +22,7 @@ class WarehouseError(Exception):
         if got is not None:
             parts.append(f"got {got}")
         message = "; ".join(part.rstrip(".\n ") for part in parts) + "."
-        super().__init__(f"{message} {remedy}" if remedy else message)
+        super().__init__(masked(f"{message} {remedy}" if remedy else message))
 
 
 class ConfigurationError(WarehouseError):

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
-from warehouse import clock
+from warehouse import clock, telemetry
 from warehouse.contract import Response
 from warehouse.errors import ConfigurationError, SourceUnavailable
 from warehouse.recording import (
@@ -244,6 +244,7 @@ class Budget:
 
         path = self._folder / f"rate-{re.sub(r'[^A-Za-z0-9.-]', '_', host)}"
         gap = self._slack / per_second
+        started = time.monotonic()
         while True:
             with FileLock(f"{path}.lock", poll_interval=0.002):
                 now = time.time()
@@ -253,6 +254,7 @@ class Budget:
                     free = now
                 if not now < free < now + self._longest_gap_seconds:  # beyond: the machine's clock was set back
                     path.write_text(repr(now + gap))
+                    telemetry.BUDGET_WAIT.send(time.monotonic() - started, host=host)
                     return
             time.sleep(free - now)
 
@@ -385,6 +387,8 @@ class LiveTransport:
                 on=wait, attempts=attempts, timeout=RETRYING_SECONDS, wait_initial=0.5, wait_max=20.0
             ):
                 with attempt:
+                    if attempt.num > 1:
+                        telemetry.RETRIES.send(1, host=host)
                     return self._send_once(url, per_second, accept, secret, again)
         except (_Transient, httpx.HTTPError, httpx.InvalidURL) as error:
             if isinstance(error, httpx.ConnectError):
@@ -415,8 +419,14 @@ class LiveTransport:
         self._budget.wait(host, per_second)
         self._refuse_closed(url, host)  # another thread may have learnt it meanwhile
         dialled = self._rewrite(canonical_url(url, {"api_key": secret}) if secret else url)
-        with self._client.stream("GET", dialled, headers={"Accept": accept} if accept else {}) as response:
-            answer = self._receive(url, response, secret)
+        started, outcome = time.monotonic(), "failed"
+        try:
+            with self._client.stream("GET", dialled, headers={"Accept": accept} if accept else {}) as response:
+                answer = self._receive(url, response, secret)
+            outcome = str(answer.status)
+            telemetry.FETCHED_BYTES.send(answer.size, host=host)
+        finally:
+            telemetry.FETCH.send(time.monotonic() - started, host=host, outcome=outcome)
         if answer.status in _OK:
             log.info("fetched url=%s status=%d bytes=%d", answer.url, answer.status, answer.size)
         if self._note_closed(host, answer):

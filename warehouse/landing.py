@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from warehouse import telemetry
 from warehouse.archive import Fetch, settle, write_atomically
 from warehouse.contract import Column, Response, SqlExtract, Table
 from warehouse.errors import ContractViolation, EmptyPayload
@@ -119,6 +120,7 @@ def refuse(settings: Settings, fetch: Fetch, error: Exception) -> None:
     """Write down that a partition's newest payload was refused and why; its bytes stay in the archive."""
     entry = {"fetch": json.loads(fetch.as_json()), "error": type(error).__name__, "reason": str(error)}
     write_atomically(_refusal_of(settings, fetch), json.dumps(entry, indent=1).encode())
+    telemetry.REFUSED.send(1, source=fetch.source, table=fetch.table)
 
 
 def was_refused(settings: Settings, fetch: Fetch) -> bool:
@@ -174,6 +176,7 @@ def land(settings: Settings, table: Table, fetch: Fetch, responses: Sequence[Res
                 _write(connection, "aside", quarantine_path(path), fetch)
             _write(connection, "typed", path, fetch)
     heal(settings, fetch)
+    telemetry.LANDED_ROWS.send(rows, source=fetch.source, table=fetch.table)
     return Landing(fetch=fetch, path=path, rows=rows, quarantined=quarantined, added=tuple(work.added.values()))
 
 

@@ -220,10 +220,10 @@ def refresh_freshness(connection: duckdb.DuckDBPyConnection, settings: Settings,
         checked = archive.last_checked(source.code, table.name)
         found = connection.execute(
             f"""select max(ingested_at), (max({table.about[1]}) filter (known_at <= $now))::date,
-                string_agg(distinct _origin, ', ' order by _origin)
+                string_agg(distinct _origin, ', ' order by _origin), max(known_at) filter (known_at <= $now)
             from raw."{identifier(source, table)}" """,
             {"now": now},
-        ).fetchone() or (None, None, None)
+        ).fetchone() or (None, None, None, None)
         rows.append(
             (
                 source.code,
@@ -234,6 +234,7 @@ def refresh_freshness(connection: duckdb.DuckDBPyConnection, settings: Settings,
                 table.cadence.stale_after_days,
                 f"{table.cadence.cron} {table.cadence.timezone}",
                 found[2],
+                found[3],
             )
         )
     terms = [

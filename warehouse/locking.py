@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warehouse import runs, telemetry
 from warehouse.archive import write_atomically
 from warehouse.errors import BuilderBusy, DiskFailed
 
@@ -79,11 +80,11 @@ def _held(settings: Settings, verb: str) -> Iterator[None]:
         with lock:
             yield
         return
+    started = time.monotonic()
     try:
         lock.acquire(timeout=0)
     except Timeout:
         log.warning("waiting verb=%s holder=%s", verb, _holder(note))
-        started = time.monotonic()
         try:
             lock.acquire(timeout=settings.lock_wait_seconds, poll_interval=0.2)
         except Timeout as error:
@@ -93,6 +94,10 @@ def _held(settings: Settings, verb: str) -> Iterator[None]:
                 got=_holder(note),
                 remedy="Wait for it to end, or end that process; the lock goes with it.",
             ) from error
+        finally:
+            waited = time.monotonic() - started
+            runs.waited_for_lock(waited)
+            telemetry.LOCK_WAIT.send(waited, step=verb)
     try:
         if (settings.home / REBUILDING).exists():
             log.warning("putting back what a killed replay had set aside home=%s", settings.home)

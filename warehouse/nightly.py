@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from warehouse import failures, pipeline, sources, upkeep, upload
+from warehouse import failures, pipeline, runs, sources, upkeep, upload
 from warehouse import release as releases
-from warehouse.errors import DamagedFile, NothingNew, NotRecorded, SourceUnavailable, WarehouseError
+from warehouse.errors import DamagedFile, NothingNew, WarehouseError
 from warehouse.locking import builder_lock
 from warehouse.pipeline import say, settings_of_home
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from warehouse.settings import Settings
 
 
+@runs.step
 def load(
     settings: Settings | None = None, progress: Progress | None = None, *, retry_held_back: bool = False
 ) -> Loaded:
@@ -53,7 +54,7 @@ class Step:
     """One step of `run` as it ended."""
 
     name: str
-    outcome: Literal["done", "nothing new", "not recorded", "unavailable", "failed"]
+    outcome: runs.Outcome
     detail: str
     seconds: float
     rows: int = 0
@@ -67,14 +68,16 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
         WarehouseError: a step after landing failed.
     """
     settings = settings_of_home(settings)
+    run = runs.Run(id=runs.new_id())
     if pipeline.is_to_be_rebuilt(settings):
-        step = _step("replay", partial(upkeep.replay, settings, progress))
+        step = _step(run, "replay", partial(upkeep.replay, settings, progress))
         yield step
         if step.error:
             raise step.error
     for source, table in sources.tables():
         yield _watched(
             settings,
+            run,
             f"ingest__{source.code}__{table.name}.land",
             f"land {source.code}.{table.name}",
             partial(pipeline.land, source.code, table.name, settings, progress),
@@ -86,7 +89,7 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
         ("check", "check", pipeline.check),
         ("publish", "publish", pipeline.publish),
     ):
-        step = _watched(settings, f"build.{task}", name, partial(verb, settings, progress))
+        step = _watched(settings, run, f"build.{task}", name, partial(verb, settings, progress))
         yield step
         if step.outcome == "nothing new":
             return
@@ -94,13 +97,13 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
             raise step.error
 
 
-def _watched(settings: Settings, task: str, name: str, verb: Callable[[], Any]) -> Step:
+def _watched(settings: Settings, run: runs.Run, task: str, name: str, verb: Callable[[], Any]) -> Step:
     """Run a step; note that it failed, or that it no longer does, under the name that Airflow has for it.
 
     An outage is not noted: a table that does not come says so when it is late.
     """
     try:
-        step = _step(name, verb)
+        step = _step(run, name, verb)
     except Exception as error:
         failures.note(task, error, settings)
         raise
@@ -111,24 +114,20 @@ def _watched(settings: Settings, task: str, name: str, verb: Callable[[], Any]) 
     return step
 
 
-def _step(name: str, verb: Callable[[], Any]) -> Step:
+def _step(run: runs.Run, name: str, verb: Callable[[], Any]) -> Step:
     started = time.monotonic()
     try:
-        result = verb()
-    except NothingNew as outcome:
-        return Step(name=name, outcome="nothing new", detail=str(outcome), seconds=time.monotonic() - started)
-    except NotRecorded as outcome:
-        return Step(name=name, outcome="not recorded", detail=str(outcome), seconds=time.monotonic() - started)
-    except SourceUnavailable as error:
+        with runs.under(run):
+            result = verb()
+    except WarehouseError as error:
+        outcome = runs.outcome_of(error)
         return Step(
             name=name,
-            outcome="unavailable",
+            outcome=outcome,
             detail=str(error),
             seconds=time.monotonic() - started,
-            error=error,
+            error=error if outcome in runs.BAD else None,
         )
-    except WarehouseError as error:
-        return Step(name=name, outcome="failed", detail=str(error), seconds=time.monotonic() - started, error=error)
     return Step(
         name=name,
         outcome="done",

@@ -9,17 +9,18 @@ import json
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
 
-from warehouse import approval, clock, landing, sources, upload
+from warehouse import approval, clock, landing, lineage_events, runs, sources, telemetry, upload
 from warehouse import release as releases
 from warehouse.archive import Archive, Fetch, write_atomically
 from warehouse.errors import (
@@ -38,6 +39,7 @@ from warehouse.errors import (
 )
 from warehouse.http import Client, transport
 from warehouse.locking import RESTORED, RESTORING, builder_lock
+from warehouse.masking import masked
 from warehouse.recording import kind_of
 from warehouse.settings import Settings
 
@@ -103,13 +105,10 @@ def _remember_transport(settings: Settings) -> None:
 
 def say(progress: Progress | None, line: str) -> None:
     """Tell whoever watches, and the log."""
-    log.info(line)
+    line = masked(line)
+    log.info("%s", line)
     if progress:
         progress(line)
-
-
-def _run_id(now: datetime) -> str:
-    return f"{now:%Y%m%dT%H%M%SZ}-{uuid4().hex[:6]}"
 
 
 # ---------------------------------------------------------------------------------------------------------- land
@@ -154,6 +153,10 @@ class Attempt:
     requests: int = 0
     size: int = 0
     """Bytes received."""
+    written: int = 0
+    """Bytes of the file that it landed in."""
+    addresses: tuple[str, ...] = ()
+    """Who answered, without keys."""
     error: WarehouseError | None = None
 
     def __str__(self) -> str:
@@ -169,6 +172,7 @@ class Attempt:
         return f"{said}: {self.error}" if self.error else said
 
 
+@runs.step
 def land(
     source: str,
     table: str,
@@ -209,6 +213,8 @@ def land(
         if refetch or _is_wanted(settings, archive, declared_source, declared, p, now)
     ]
     attempts = land_all(settings, declared_source, declared, asked, link, progress)
+    if lineage_events.is_on():
+        _tell_lineage(settings, declared_source, declared, attempts)
     result = Landed(
         source=source,
         table=table,
@@ -223,6 +229,21 @@ def land(
     if not result.files:
         raise _why_nothing_landed(result, attempts)
     return result
+
+
+def _tell_lineage(settings: Settings, source: Source, table: Table, attempts: Sequence[Attempt]) -> None:
+    lineage_events.reads(*lineage_events.addresses(url for each in attempts for url in each.addresses))
+    landed = [each for each in attempts if each.outcome == "landed"]
+    if landed:
+        lineage_events.writes(
+            lineage_events.written(
+                lineage_events.landed(settings, source.code, table.name),
+                columns=[(c.name, c.type, c.description) for c in table.columns],
+                rows=sum(each.rows for each in landed),
+                size=sum(each.written for each in landed),
+                files=len(landed),
+            )
+        )
 
 
 def land_all(
@@ -245,7 +266,8 @@ def land_all(
         return done
 
     with ThreadPoolExecutor(settings.threads) as pool:
-        return list(pool.map(attempt, partitions))
+        # Each in a copy of this thread's context: its lines belong to the run, too.
+        return [each.result() for each in [pool.submit(copy_context().run, attempt, p) for p in partitions]]
 
 
 def refuse_unready(settings: Settings, source: Source, table: Table) -> None:
@@ -369,7 +391,9 @@ def land_partition(
         refused = isinstance(error, ContractViolation)
         if client.seen:
             _remember_transport(settings)
-            seen = Fetch.of(source.code, table.name, partition.key, table.licence.name, client.seen)
+            seen = Fetch.of(
+                source.code, table.name, partition.key, table.licence.name, client.seen, run_id=runs.run_id()
+            )
             archive.keep(seen, [r.file or r.body for r in client.seen], usable=False)
             if refused:
                 landing.refuse(settings, seen, error)
@@ -377,6 +401,7 @@ def land_partition(
             partition=partition.key,
             outcome="refused" if refused else "unavailable",
             requests=len(client.seen),
+            addresses=tuple(r.url for r in client.seen),
             error=error,
         )
     return land_responses(settings, archive, source, table, partition, responses, token)
@@ -421,14 +446,21 @@ def land_responses(
 ) -> Attempt:
     """Keep what came of a partition, and land it unless it is what landed last."""
     _remember_transport(settings)
-    fetch = Fetch.of(source.code, table.name, partition.key, table.licence.name, responses, token=token)
+    fetch = Fetch.of(
+        source.code, table.name, partition.key, table.licence.name, responses, token=token, run_id=runs.run_id()
+    )
     archive.keep(fetch, [r.file or r.body for r in responses])
     if landing.newest_digest(settings, fetch) == fetch.digest:
         landing.heal(settings, fetch)
         done = Attempt(partition=partition.key, outcome="unchanged")
     else:
         done = _land(settings, table, partition, fetch, responses)
-    return replace(done, requests=len(responses), size=sum(r.size for r in responses))
+    return replace(
+        done,
+        requests=len(responses),
+        size=sum(r.size for r in responses),
+        addresses=tuple(r.url for r in responses),
+    )
 
 
 def _land(
@@ -453,6 +485,7 @@ def _land(
         rows=landed.rows,
         quarantined=landed.quarantined,
         added=landed.added,
+        written=landed.path.stat().st_size,
     )
 
 
@@ -497,6 +530,7 @@ class Loaded:
         return f"incoming: {self.rows:,} rows, {self.files} file(s), {len(self.tables)} table(s) ({self.seconds:.1f} s)"
 
 
+@runs.step
 def load(
     settings: Settings | None = None,
     progress: Progress | None = None,
@@ -512,7 +546,7 @@ def load(
     Raises:
         NothingNew: no file is pending, and what `raw` holds has been published.
     """
-    from warehouse import loading, stores
+    from warehouse import history, loading, stores
 
     started = time.monotonic()
     settings = settings_of_home(settings)
@@ -522,6 +556,7 @@ def load(
     with builder_lock(settings, "load"):
         for internal in stores.areas(settings):
             with stores.open_warehouse(settings, internal=internal) as connection:
+                history.note_steps(connection, settings, internal=internal)
                 if retry_held_back:
                     connection.execute("delete from ops.held_back where border = 'incoming'")
                 refused += loading.note_refusals(connection, settings, clock.now(settings), internal=internal)
@@ -626,6 +661,7 @@ class Validated:
         )
 
 
+@runs.step
 def validate(settings: Settings | None = None, progress: Progress | None = None, *, waiting: bool = True) -> Validated:
     """Judge `incoming` by its expectations; promote to `raw` what passes and hold the rest back.
 
@@ -668,7 +704,6 @@ def _validate_loaded(settings: Settings, judges: dict[bool, Judge], progress: Pr
     from warehouse import loading, stores
 
     now = clock.now(settings)
-    run_id = _run_id(now)
     total = Validated(rows=0, promoted=(), held_back=(), warnings=0, seconds=0.0)
     with builder_lock(settings, "validate"):
         for internal in stores.areas(settings):
@@ -680,7 +715,7 @@ def _validate_loaded(settings: Settings, judges: dict[bool, Judge], progress: Pr
                 }
             verdicts = _judge_incoming(settings, judges, shown, internal=internal) if shown else {}
             with stores.open_warehouse(settings, internal=internal) as connection:
-                _record(connection, run_id, "incoming", [v for found in verdicts.values() for v in found], now)
+                _record(connection, "incoming", [v for found in verdicts.values() for v in found], now)
                 for key, found in verdicts.items():
                     total += _promote_or_hold_back(settings, connection, key, shown[key], found, now, progress)
                 if not internal:
@@ -724,6 +759,23 @@ def _promote_or_hold_back(
             log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
             say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
     promoted = len(held_back) < len({f.partition for f in fetches})
+    if lineage_events.is_on():
+        lineage_events.part(
+            f"validate.{name}",
+            [lineage_events.read(lineage_events.landed(settings, *key), [f for v in verdicts for f in v.findings])],
+            [
+                lineage_events.written(
+                    lineage_events.in_builder(
+                        stores.file_of(settings, internal=table.is_internal), "raw", stores.identifier(source, table)
+                    ),
+                    columns=[(c.name, c.type, c.description) for c in table.columns],
+                    rows=new + gone,
+                )
+            ]
+            if promoted
+            else [],
+            None if promoted else "; ".join(held_back.values()),
+        )
     if promoted:
         say(progress, f"raw.{stores.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)")
     stores.clear_incoming(connection, source, table)
@@ -783,14 +835,14 @@ def _judge_incoming(
 
 def _record(
     connection: Any,  # noqa: ANN401
-    run_id: str,
     border: str,
     verdicts: Sequence[Verdict],
     now: datetime,
 ) -> None:
+    findings = [f for verdict in verdicts for f in verdict.findings]
     rows = [
         (
-            run_id,
+            runs.run_id(),
             border,
             f.suite,
             f.table,
@@ -803,15 +855,17 @@ def _record(
             f.row_count,
             f.detail,
             now,
+            runs.step_id(),
         )
-        for verdict in verdicts
-        for f in verdict.findings
+        for f in findings
     ]
+    for (severity, success), count in Counter((f.severity, f.success) for f in findings).items():
+        telemetry.FINDINGS.send(count, border=border, severity=severity, result="passed" if success else "failed")
     if rows:
         connection.executemany(
             "insert into ops.validations (run_id, border, suite, table_name, expectation, column_name, severity, "
-            "success, observed, unexpected_count, row_count, detail, validated_at) "
-            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "success, observed, unexpected_count, row_count, detail, validated_at, step_id) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
 
@@ -861,6 +915,7 @@ class Built:
         )
 
 
+@runs.step
 def build(settings: Settings | None = None, progress: Progress | None = None, *, anew: bool = False) -> Built:
     """Transform `raw` into marts and metrics with dbt, and run dbt's tests on them.
 
@@ -888,7 +943,7 @@ def build(settings: Settings | None = None, progress: Progress | None = None, *,
         say(progress, f"building {increment}")
         results = run_dbt(
             settings,
-            _run_id(now),
+            runs.run_id(),
             "build",
             # They judge the logic and not the data: `make test` runs them, and seeds are part of it.
             *("--exclude-resource-type", "unit_test"),
@@ -937,6 +992,7 @@ class Checked:
         )
 
 
+@runs.step
 def check(settings: Settings | None = None, progress: Progress | None = None) -> Checked:
     """Judge marts and metrics as they would go out.
 
@@ -980,7 +1036,10 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
             config=settings.duckdb_config,
         )
         with stores.open_warehouse(settings) as connection:
-            _record(connection, _run_id(now), "release", verdicts, now)
+            _record(connection, "release", verdicts, now)
+        if lineage_events.is_on():
+            names = [(v, lineage_events.in_builder(settings.warehouse, *v.table.split("."))) for v in verdicts]
+            lineage_events.reads(*(lineage_events.read(name, v.findings) for v, name in names))
         warnings = [f for v in verdicts for f in v.warnings]
         for finding in warnings:
             say(progress, f"warning {finding.table}: {_in_words(finding)}")
@@ -1008,6 +1067,7 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
 # ------------------------------------------------------------------------------------------------------- publish
 
 
+@runs.step
 def publish(settings: Settings | None = None, progress: Progress | None = None) -> Release:
     """Publish what `check` let through as a new release and make it current; then upload it, where settings say so.
 
@@ -1029,8 +1089,9 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
             connection.execute("checkpoint")
         started = time.monotonic()
         with stores.damage_noted(settings.warehouse):
-            published = releases.publish(settings, now=now, run_id=_run_id(now))
+            published = releases.publish(settings, now=now, run_id=runs.run_id())
         approval.forget(settings)
+        _tell_published(settings, published)
     published = releases.Release(
         id=published.id,
         path=published.path,
@@ -1040,3 +1101,25 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
     say(progress, f"published {published} in {published.path}")
     upload.attempt(settings, partial(say, progress))  # not under the lock: nobody waits for a network
     return published
+
+
+def _tell_published(settings: Settings, published: Release) -> None:
+    """Tell those who measure and those who follow lineage what is new to readers; nothing, where nobody listens."""
+    from warehouse import history, retention, stores
+
+    if telemetry.is_on():
+        telemetry.PUBLISHED_BYTES.send(retention.bytes_of_their_own(published))
+        with stores.open_warehouse(settings, read_only=True) as connection:
+            history.send_lag(connection, published.id)
+    for name, entry in published.manifest["tables"].items() if lineage_events.is_on() else ():
+        schema, _, table = name.partition(".")
+        if schema != "ops":  # the builder's own records, which nothing is made of
+            lineage_events.part(
+                f"publish.{name}",
+                [lineage_events.read(lineage_events.in_builder(settings.warehouse, schema, table))],
+                [
+                    lineage_events.written(
+                        lineage_events.in_current(settings, name), rows=entry["rows"], of_version=published.id
+                    )
+                ],
+            )

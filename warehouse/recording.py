@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from warehouse.errors import ConfigurationError, NotRecorded
+from warehouse.masking import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,7 +33,6 @@ INDEX = "index.jsonl"
 IN_MEMORY = 64 << 20
 """Bytes of a body that are held in memory; one with more is held in a temporary file."""
 CHUNK = 1 << 20
-_CREDENTIALS = {"api_key", "apikey", "key", "token", "access_token", "signature"}
 _KEPT_HEADERS = {"content-type", "content-length", "last-modified", "etag", "retry-after", "date", "x-truncated"}
 _HTML = re.compile(
     r"(?>\s+|<\?xml[^>]*\?>|<!--(?>.*?-->))*+(<!doctype\s+html|<(html|head|body|title|script|center|h1)[\s>])",
@@ -157,7 +157,7 @@ def canonical_url(url: str, params: Mapping[str, str] | None = None) -> str:
 def without_credentials(url: str) -> str:
     """Return the URL less user information and the query fields that carry keys."""
     parts = urlsplit(url)
-    query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k.lower() not in _CREDENTIALS]
+    query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k.lower() not in CREDENTIALS]
     netloc = parts.netloc.rpartition("@")[2]
     return canonical_url(urlunsplit((parts.scheme, netloc, parts.path, urlencode(query), "")))
 

@@ -251,6 +251,7 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     release_id = _next_id(settings, now)
     building = settings.releases / f"{UNFINISHED}{release_id}"
     building.mkdir()
+    _note(settings, release_id, run_id, now)
     before = _to_take_over_from(settings)
     packed = packing.write(
         settings,
@@ -310,6 +311,16 @@ def accepted(settings: Settings) -> list[dict[str, Any]]:
         dict(zip(names, (by, at.isoformat(), because, json.loads(findings)), strict=True))
         for by, at, because, findings in rows
     ]
+
+
+def _note(settings: Settings, release_id: str, run_id: str, now: datetime) -> None:
+    """Bring what the builder's file says of steps and releases up to this one, which then carries it."""
+    from warehouse import history, stores
+
+    with stores.open_warehouse(settings) as connection:
+        history.note_steps(connection, settings)
+        history.note_release(connection, [each.manifest for each in releases(settings)], release_id, run_id, now)
+        connection.execute("checkpoint")
 
 
 def _terms() -> dict[str, dict[str, str]]:
@@ -384,7 +395,7 @@ def _manifest(
             "select border, suite, row_count, count(*), "
             "list(expectation) filter (not success and severity = 'critical'), "
             "list(expectation) filter (not success and severity <> 'critical'), validated_at::varchar "
-            "from ops.validations group by border, suite, row_count, validated_at, run_id "
+            "from ops.validations group by border, suite, row_count, validated_at, run_id, step_id "
             "qualify row_number() over (partition by suite order by max(rowid) desc) = 1 order by 1, 2"
         ).fetchall()
         content = fingerprint(settings, connection)

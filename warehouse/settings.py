@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.errors import ConfigurationError
+from warehouse.masking import learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +79,10 @@ class Settings:
     """Who gets an e-mail of every incident; the server is Airflow's connection `smtp_default`."""
     notify_webhook: str | None = field(default=None, metadata=_variable("WAREHOUSE_NOTIFY_WEBHOOK"))
     """Airflow's connection that every incident is posted to; address and token are the connection's."""
+    statsd: str | None = field(default=None, metadata=_variable("WAREHOUSE_STATSD"))
+    """`host:port` of a StatsD collector, to which metrics are sent over UDP; none are without."""
+    log: str = field(default="text", metadata=_variable("WAREHOUSE_LOG"))
+    """`text`, or `json`: a line of JSON for every log line, from level INFO on."""
     project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
     """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
 
@@ -106,6 +112,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse a choice that there is not, and a retention that would keep nothing."""
+        learn(*(getattr(self, name) for name, spec in self.__dataclass_fields__.items() if not spec.repr))
         if self.sources != "live" and not self.sources.startswith("recorded:"):
             raise ConfigurationError(
                 "WAREHOUSE_SOURCES (or --sources) names no transport",
@@ -127,6 +134,18 @@ class Settings:
                 got="something else",
                 remedy="Put the address into AIRFLOW_CONN_INCIDENTS, and the name here.",
             )
+        for name, form, expected in (
+            ("log", "text|json", "'text' or 'json'"),
+            ("statsd", r"(\[[^\]]+\]|[^:]+):\d{1,5}", "host:port"),
+        ):
+            got = getattr(self, name)
+            if got is not None and not re.fullmatch(form, got):
+                raise ConfigurationError(
+                    f"{self.__dataclass_fields__[name].metadata['variable']} cannot be read",
+                    expected=expected,
+                    got=repr(got),
+                    remedy="Correct it in the environment or in .env.",
+                )
         for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1), ("backup_keep", 1)):
             if getattr(self, name) < least:
                 raise ConfigurationError(
@@ -203,6 +222,11 @@ class Settings:
     def incidents(self) -> Path:
         """Steps that failed, and the ledger of who was told of what; their owner's alone, since reasons quote rows."""
         return self.home / "incidents"
+
+    @property
+    def steps(self) -> Path:
+        """One JSON file per step that has ended and is not in `ops.steps` yet."""
+        return self.home / "steps"
 
     @property
     def warehouse(self) -> Path:

@@ -46,7 +46,7 @@ SCHEMAS = ("incoming", "raw", "staging", "intermediate", "marts", "metrics", "op
 OPS = {
     "loads": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "
     "fetched_at timestamptz, row_count bigint, new_versions bigint, tombstones bigint, body_sha256 varchar[], "
-    "loaded_at timestamptz",
+    "loaded_at timestamptz, landed_by varchar, loaded_by varchar, release_id varchar",
     "documents": "fetch_id varchar, position integer, url varchar, body_sha256 varchar, size_bytes bigint, "
     "fetched_at timestamptz, origin varchar",
     "held_back": "fetch_id varchar primary key, source varchar, table_name varchar, partition_key varchar, "
@@ -56,7 +56,7 @@ OPS = {
     "last_good_at timestamptz, newest_period_end date, newest_known_at timestamptz",
     "validations": "run_id varchar, border varchar, suite varchar, table_name varchar, expectation varchar, "
     "column_name varchar, severity varchar, success boolean, observed varchar, unexpected_count bigint, "
-    "row_count bigint, detail varchar, validated_at timestamptz",
+    "row_count bigint, detail varchar, validated_at timestamptz, step_id varchar",
     "acceptances": "fingerprint varchar, question varchar, accepted_by varchar, accepted_at timestamptz, "
     "because varchar, findings json",
     "quarantine": "source varchar, table_name varchar, partition_key varchar, fetch_id varchar, rule varchar, "
@@ -69,12 +69,21 @@ OPS = {
     "terms": "source varchar, table_name varchar, licence varchar, licence_url varchar, redistribution varchar, "
     "attribution varchar",
     "freshness": "source varchar, table_name varchar, last_checked_at timestamptz, last_changed_at timestamptz, "
-    "newest_period_end date, stale_after_days integer, cadence varchar, origin varchar",
+    "newest_period_end date, stale_after_days integer, cadence varchar, origin varchar, "
+    "newest_known_at timestamptz",
+    "steps": "step_id varchar primary key, run_id varchar, step varchar, subject varchar, started_at timestamptz, "
+    "seconds double, lock_wait_seconds double, outcome varchar, error varchar, message varchar, row_count bigint, "
+    "dag_id varchar, dag_run_id varchar, task_id varchar, try_number integer",
+    "releases": "release_id varchar primary key, run_id varchar, published_at timestamptz, table_count integer, "
+    "row_count bigint, held_back_count integer, git_commit varchar",
+    "release_lag": "source varchar, table_name varchar, period_end date, expected_at timestamptz, release_id varchar, "
+    "published_at timestamptz, lag_seconds double",
 }
 """The builder's own records. A home made before a column was added gets it when it is opened."""
 
 MEANINGS = {
-    "loads": "Every fetch that was loaded, with its rows, new versions and tombstones.",
+    "loads": "Every fetch that was loaded, with its rows, new versions and tombstones; the runs that fetched and "
+    "loaded it, and the first release that has it.",
     "documents": "Every answer of a loaded fetch, in order: where it came from and which bytes of the archive it is.",
     "held_back": "What is not in marts and metrics because landing or a gate refused it, and why.",
     "metric_sources": "Which landed tables each metric rests on, by its declared inputs and the lineage of models.",
@@ -89,7 +98,15 @@ MEANINGS = {
     "discarded": "Digests of the quarantined rows that were left out for good.",
     "drift": "Fields that a publisher added and no contract knows yet.",
     "terms": "What each publisher allows, and what to write beside its figures.",
-    "freshness": "When each landed table was last asked for and last changed, and its newest period.",
+    "freshness": "When each landed table was last asked for and last changed, its newest period, and when the newest "
+    "of its rows were known.",
+    "steps": "Every verb that was run: by which run and task, when by the clock on the wall, for how long, how much of "
+    "that it waited for the builder, how it ended. The step that publishes a release is in the next one.",
+    "releases": "Every release and the run that made it. How large the newest is stands in its manifest, and here from "
+    "the next release on.",
+    "release_lag": "From when a period was due at its publisher (of what comes when it comes, from when its newest "
+    "rows were known) to the clock of the release that has it first: negative where it came early, null of what a home "
+    "has for the first time.",
 }
 """What each of them holds; a release carries it as the table's comment."""
 

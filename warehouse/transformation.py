@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -15,17 +16,19 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse import clock, stores
+from warehouse import clock, lineage_events, stores, telemetry
 from warehouse.archive import write_atomically
 from warehouse.errors import ConfigurationError, GateClosed
+from warehouse.masking import masked
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from warehouse.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
@@ -44,6 +47,9 @@ class NodeResult:
     status: str
     seconds: float
     message: str
+    started_at: str = ""
+    completed_at: str = ""
+    failures: int | None = None
 
 
 def environment(settings: Settings, run_id: str, since: datetime | None = None) -> dict[str, str]:
@@ -111,12 +117,16 @@ def run_dbt(
     )
     said: list[str] = []
     if process.stdout is not None:
-        for line in map(str.strip, process.stdout):
+        for line in map(masked, map(str.strip, process.stdout)):
             said.append(line)
+            if line:
+                log.info("%s", line)
             if progress and line:
                 progress(line)
     code = process.wait()
     results = _results(settings)
+    if command[0] == "build":
+        _tell(settings, results)
     for words in (*said, *(r.message for r in results)) if code != 0 else ():
         stores.refuse_damage(settings.warehouse, words)
     failed = [r for r in results if r.status in {"error", "fail", "runtime error"}]
@@ -135,6 +145,30 @@ def run_dbt(
     return results
 
 
+def _tell(settings: Settings, results: list[NodeResult]) -> None:
+    """Tell those who measure and those who follow lineage what became of each model."""
+    for each in results:
+        kind, _, name = each.node.partition(".drypowder.")
+        if kind == "model":
+            telemetry.MODEL.send(each.seconds, model=name, status=each.status)
+    if lineage_events.is_on():
+        lineage_events.dbt(
+            settings,
+            [
+                {
+                    "unique_id": each.node,
+                    "status": each.status,
+                    "message": each.message,
+                    "failures": each.failures,
+                    "timing": [{"name": "execute", "started_at": each.started_at, "completed_at": each.completed_at}]
+                    if each.started_at
+                    else [],
+                }
+                for each in results
+            ],
+        )
+
+
 def _results(settings: Settings) -> list[NodeResult]:
     path = settings.home / "dbt" / RESULTS
     return [NodeResult(**each) for each in json.loads(path.read_text())] if path.is_file() else []
@@ -145,16 +179,30 @@ def _run(arguments: list[str]) -> int:
     from dbt.cli.main import dbtRunner
 
     done = dbtRunner(callbacks=[_print]).invoke(arguments)
-    nodes = [
-        NodeResult(node=r.node.unique_id, status=str(r.status), seconds=r.execution_time, message=r.message or "")
-        for r in getattr(done.result, "results", ())
-    ]
+    nodes = [_node_result(r) for r in getattr(done.result, "results", ())]
     folder = Path(arguments[arguments.index("--target-path") + 1])
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / RESULTS, json.dumps([asdict(each) for each in nodes], indent=1).encode())
     if done.exception:
         print(done.exception, file=sys.stderr)  # noqa: T201  (what the parent shows)
     return 0 if done.success else 2 if done.exception else 1
+
+
+def _node_result(result: Any) -> NodeResult:  # noqa: ANN401  (dbt's own)
+    ran = next((t for t in result.timing if t.name == "execute" and t.started_at and t.completed_at), None)
+    return NodeResult(
+        node=result.node.unique_id,
+        status=str(result.status),
+        seconds=result.execution_time,
+        message=result.message or "",
+        started_at=_utc(ran.started_at) if ran else "",
+        completed_at=_utc(ran.completed_at) if ran else "",
+        failures=result.failures,
+    )
+
+
+def _utc(instant: datetime) -> str:
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).isoformat()
 
 
 def _print(event: Any) -> None:  # noqa: ANN401  (dbt's own message)

@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from warehouse import backup, clock, landing, retention, sources
+from warehouse import backup, clock, landing, retention, runs, sources
 from warehouse import release as releases
 from warehouse.archive import Archive
 from warehouse.errors import (
@@ -60,6 +60,7 @@ class Replayed:
         return f"replayed {self.files} fetch(es), {self.rows:,} rows, {self.refused} refused ({self.seconds:.1f} s)"
 
 
+@runs.step
 def replay(
     settings: Settings | None = None,
     progress: Progress | None = None,
@@ -314,6 +315,7 @@ def _changed(
     return [], []
 
 
+@runs.step
 def migrate(
     settings: Settings | None = None, progress: Progress | None = None, *, allow_fewer: bool = False
 ) -> Replayed:
@@ -330,6 +332,7 @@ def migrate(
     return replay(settings, progress, allow_fewer=allow_fewer, only=frozenset(c.table for c in stale))
 
 
+@runs.step
 def rollback(to: str | None = None, settings: Settings | None = None) -> Release:
     """Point `current` back at an earlier release, or at `to`. What was left is not published again as it is."""
     settings = settings_of_home(settings)
@@ -339,6 +342,7 @@ def rollback(to: str | None = None, settings: Settings | None = None) -> Release
 
 _ABANDONED_AFTER_SECONDS = 86_400.0
 """Age at which a partial file is a killed process's: landing holds no lock, and none takes a day for one file."""
+_STEPS_SECONDS = 90 * 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +369,7 @@ class Maintained:
         )
 
 
+@runs.step
 def maintain(settings: Settings | None = None, progress: Progress | None = None) -> Maintained:
     """Remove what killed processes left and releases that no rule keeps, and let DuckDB reclaim space."""
     from warehouse import stores
@@ -375,6 +380,8 @@ def maintain(settings: Settings | None = None, progress: Progress | None = None)
         removed = releases.remove_unfinished(settings) + remove_backups(settings)
         for folder in (settings.archive, settings.landing, settings.refused):
             removed += sum(map(_remove_if_abandoned, folder.rglob(".*.partial")))
+        # Those of internal tables that never landed here wait for a file that may never be.
+        removed += sum(_remove_if_abandoned(step, _STEPS_SECONDS) for step in settings.steps.glob("*"))
         pruned = retention.prune(settings, clock.now(settings))
         before = settings.warehouse.stat().st_size if settings.warehouse.exists() else 0
         with stores.open_warehouse(settings) as connection:
@@ -474,10 +481,10 @@ def prune(
     return result
 
 
-def _remove_if_abandoned(partial: Path) -> bool:
-    """Remove a partial file that nobody has written to for a day, by the clock of the disk; return whether it was."""
+def _remove_if_abandoned(partial: Path, after: float = _ABANDONED_AFTER_SECONDS) -> bool:
+    """Remove a file that nobody has written to for a day or longer, by the clock of the disk; return whether it was."""
     try:
-        if time.time() - partial.stat().st_mtime < _ABANDONED_AFTER_SECONDS:
+        if time.time() - partial.stat().st_mtime < after:
             return False
         partial.unlink()
     except FileNotFoundError:  # it was finished meanwhile

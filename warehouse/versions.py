@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse import landing
+from warehouse import landing, runs, telemetry
 from warehouse.contract import BOOKKEEPING, Source, Table
 from warehouse.errors import ConfigurationError
 from warehouse.stores import columns_in, identifier, raw_partition, transaction
@@ -109,8 +109,8 @@ def _promote_one(
         set_aside(connection, table, name, fetch, now)
     connection.execute(
         "insert into ops.loads (fetch_id, source, table_name, partition_key, fetched_at, row_count, new_versions, "
-        "tombstones, body_sha256, loaded_at) values ($fetch_id, $source, $table, $partition, $fetched_at, $rows, "
-        "$versions, $tombstones, $bodies, $now)",
+        "tombstones, body_sha256, loaded_at, landed_by, loaded_by) values ($fetch_id, $source, $table, $partition, "
+        "$fetched_at, $rows, $versions, $tombstones, $bodies, $now, $landed_by, $loaded_by)",
         {
             **identity,
             "fetch_id": fetch.fetch_id,
@@ -120,6 +120,8 @@ def _promote_one(
             "tombstones": tombstones,
             "bodies": list(fetch.bodies),
             "now": now,
+            "landed_by": fetch.run_id,
+            "loaded_by": runs.run_id(),
         },
     )
     connection.executemany(
@@ -434,3 +436,10 @@ def set_aside(
         f'from quarantine."{name}" where _fetch_id = $id group by _rule',
         {**identity, "id": fetch.fetch_id, "now": now},
     )
+    if telemetry.is_on():
+        for rule, count in connection.execute(
+            "select rule, row_count from ops.quarantine where source = $source and table_name = $table "
+            "and partition_key = $partition",
+            identity,
+        ).fetchall():
+            telemetry.QUARANTINED.send(count, source=fetch.source, table=fetch.table, rule=rule)

@@ -517,8 +517,8 @@ def _lines(connection: duckdb.DuckDBPyConnection) -> defaultdict[str, list[Line]
 
 _LAST_RUNS = (
     "select * from ops.validations "
-    "qualify run_id = last_value(run_id) over (partition by suite order by validated_at, rowid "
-    "rows between unbounded preceding and unbounded following)"
+    "qualify concat_ws(' ', run_id, step_id) = last_value(concat_ws(' ', run_id, step_id)) over "
+    "(partition by suite order by validated_at, rowid rows between unbounded preceding and unbounded following)"
 )
 
 
