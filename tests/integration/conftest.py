@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from warehouse import nightly
+from tests.collectors import StatsD
+from warehouse import nightly, telemetry
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.transformation import run_dbt
 
@@ -72,8 +75,19 @@ def built_once(tmp_path_factory, name, build):
 @pytest.fixture(scope="session")
 def built(tmp_path_factory, sample_settings):
     """Settings of a home with one release of the whole sample. Read it; change only a copy."""
-    home = built_once(tmp_path_factory, "built", lambda home: nightly.run(replace(sample_settings, home=home)))
+    home = built_once(tmp_path_factory, "built", lambda home: watched_run(replace(sample_settings, home=home)))
     return replace(sample_settings, home=home)
+
+
+def watched_run(settings):
+    """Run while collectors listen, and keep what they got beside the home: test_observability.py reads it."""
+    collector = StatsD()
+    file = {"type": "file", "log_file_path": f"{settings.home}.lineage.jsonl", "append": True}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENLINEAGE__TRANSPORT", json.dumps(file))
+        nightly.run(replace(settings, statsd=collector.address))
+    telemetry.configure(settings)
+    Path(f"{settings.home}.statsd").write_text("\n".join(collector.received()))
 
 
 @pytest.fixture(scope="session")
