@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
-from warehouse import clock, landing, sources, wire
+from warehouse import clock, landing, runs, sources, telemetry, wire
 from warehouse.archive import Archive
 from warehouse.contract import Estimate, Partition, Response
 from warehouse.errors import ConfigurationError, ContractViolation, NothingNew, SourceUnavailable
@@ -228,7 +228,9 @@ def backfill(
     done = rows = quarantined = 0
     failed: list[str] = []
     way = _in_bulk if made.in_bulk else _in_chunks
-    for attempts in way(settings, source, table, made.partitions, link, progress):
+    turns = way(settings, source, table, made.partitions, link, progress)
+    telemetry.configure(settings)
+    for attempts in runs.turns(runs.Run(id=runs.new_id()), turns):
         failed += [a.partition for a in attempts if a.outcome in {"unavailable", "refused"}]
         rows += sum(a.rows for a in attempts)
         quarantined += sum(a.quarantined for a in attempts)

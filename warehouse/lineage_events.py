@@ -1,8 +1,9 @@
 """OpenLineage events from a publisher's address to the release, sent where the client's own variables say.
 
 OPENLINEAGE_URL, OPENLINEAGE_CONFIG and OPENLINEAGE__TRANSPORT__* are the client's (docs/observability.md); without any
-of them nothing is imported, built or sent. A collector that fails is logged once and left alone for the rest of the
-process: lineage never fails a run, nor keeps it waiting twice.
+of them nothing is imported, built or sent. What a step has done is sent when it ends, so that nobody who waits for the
+builder waits for a network. A collector that fails is logged once and left alone for the rest of the process: lineage
+never fails a run, nor keeps it waiting twice.
 
 A step is an OpenLineage run, whose id is the step's. What it does by table (a table that is judged, a model, a table
 that is published) is a run of its own below it, so that a table's ancestors are its own and not its neighbours'.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,8 +23,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from warehouse.masking import masked
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from warehouse.settings import Settings
@@ -45,6 +49,8 @@ class _Told:
     """What the runs below it name as their parent."""
     inputs: list[Any] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+    """Of the runs below it, to be sent when it ends."""
 
 
 _now: ContextVar[_Told | None] = ContextVar("lineage", default=None)
@@ -54,6 +60,15 @@ _is_dead = False
 def is_on() -> bool:
     """Whether a step is being told: for what it would cost to find out."""
     return _now.get() is not None
+
+
+@contextmanager
+def telling() -> Iterator[bool]:
+    """Give whether a step is being told; what goes wrong inside is logged, and fails nobody."""
+    try:
+        yield is_on()
+    except Exception as error:  # noqa: BLE001
+        _give_up(error)
 
 
 def is_asked_for() -> bool:
@@ -101,7 +116,7 @@ def begin(
         _give_up(error)
         return
     _now.set(told)
-    _emit(told, "START", started_at, told.run, told.job, [], [])
+    _send(told, _event("START", started_at, told.run, told.job, [], []))
 
 
 def end(failure: str | None = None) -> None:
@@ -109,8 +124,8 @@ def end(failure: str | None = None) -> None:
     told = _now.get()
     if told is None:
         return
-    _emit(told, *_end_of(told.run, failure), told.run, told.job, told.inputs, told.outputs)
     _now.set(None)
+    _send(told, *told.events, _event(*_end_of(told.run, failure), told.run, told.job, told.inputs, told.outputs))
     try:
         told.client.close(_CLOSING_SECONDS)
     except Exception as error:  # noqa: BLE001
@@ -136,10 +151,12 @@ def part(name: str, inputs: Sequence[Any], outputs: Sequence[Any], failure: str 
         return
     from openlineage.client.event_v2 import Job, Run
 
-    run = Run(runId=str(uuid4()), facets={"parent": _parent(*told.parent.values())})
+    facets = {"parent": _parent(*told.parent.values())}
+    begun = Run(runId=str(uuid4()), facets={**facets})
+    ended = Run(runId=begun.runId, facets={**facets})
     job = Job(namespace=namespace(), name=name)
-    _emit(told, "START", datetime.now(UTC), run, job, inputs, outputs)
-    _emit(told, *_end_of(run, failure), run, job, inputs, outputs)
+    told.events.append(_event("START", datetime.now(UTC), begun, job, inputs, outputs))
+    told.events.append(_event(*_end_of(ended, failure), ended, job, inputs, outputs))
 
 
 def _parent(namespace: str, name: str, run_id: str) -> Any:  # noqa: ANN401
@@ -156,32 +173,30 @@ def _end_of(run: Any, failure: str | None) -> tuple[str, datetime]:  # noqa: ANN
         return "COMPLETE", datetime.now(UTC)
     from openlineage.client.facet_v2 import error_message_run
 
-    run.facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(message=failure, programmingLanguage="python")
+    run.facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
+        message=masked(failure), programmingLanguage="python"
+    )
     return "FAIL", datetime.now(UTC)
 
 
-def _emit(
-    told: _Told,
+def _event(
     state: str,
     at: datetime,
     run: Any,  # noqa: ANN401
     job: Any,  # noqa: ANN401
     inputs: Sequence[Any],
     outputs: Sequence[Any],
-) -> None:
+) -> Any:  # noqa: ANN401
     from openlineage.client.event_v2 import RunEvent, RunState
 
-    _send(
-        told,
-        RunEvent(
-            eventType=RunState[state],
-            eventTime=at.isoformat(),
-            run=run,
-            job=job,
-            inputs=list(inputs),
-            outputs=list(outputs),
-            producer=producer(),
-        ),
+    return RunEvent(
+        eventType=RunState[state],
+        eventTime=at.isoformat(),
+        run=run,
+        job=job,
+        inputs=list(inputs),
+        outputs=list(outputs),
+        producer=producer(),
     )
 
 
@@ -314,8 +329,6 @@ def dbt(settings: Settings, results: Sequence[Mapping[str, Any]]) -> None:
         processor.dbt_run_metadata = ParentRunMetadata(
             run_id=told.parent["run_id"], job_name=told.parent["name"], job_namespace=told.parent["namespace"]
         )
-        events = processor.parse().events()
+        told.events += processor.parse().events()
     except Exception as error:  # noqa: BLE001
         log.warning("no lineage of this build: %s: %s", type(error).__name__, error)
-        return
-    _send(told, *events)

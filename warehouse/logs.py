@@ -39,11 +39,10 @@ def configure(form: str, *, verbose: bool = False, stream: TextIO | None = None)
             ],
         )
     )
-    if form == "text" and not verbose:
-        logging.getLogger("warehouse.runs").setLevel(logging.CRITICAL)  # the command line says itself how a verb ended
-    logging.basicConfig(
-        level=logging.INFO if verbose or form == "json" else logging.ERROR, handlers=[handler], force=True
-    )
+    # Without lines the command says itself how a verb ended.
+    has_lines = verbose or form == "json"
+    logging.getLogger("warehouse.runs").setLevel(logging.NOTSET if has_lines else logging.CRITICAL)
+    logging.basicConfig(level=logging.INFO if has_lines else logging.ERROR, handlers=[handler], force=True)
 
 
 def _mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 
 CREDENTIALS = frozenset({"api_key", "apikey", "key", "token", "access_token", "signature"})
 """Query fields of an address that carry keys."""
@@ -20,15 +21,28 @@ _HOLDS_A_SECRET = re.compile(r"(^|_)(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|PASSWD|CRE
 _NAMED = "password|passwd|pwd|client_secret|api_key|apikey|access_token|secret_access_key|session_token"
 _PATTERNS = (
     # https://user:password@host, also of databases and brokers: the user stays, which is no secret.
-    (re.compile(r"(?<=://)([^/\s:@'\"]*):[^/\s@'\"]+@"), rf"\1:{STARS}@"),
+    (("@",), re.compile(r"(?<=://)([^/\s:@'\"]*):[^/\s@'\"]+@"), rf"\1:{STARS}@"),
     (
-        re.compile(rf"(?i)(?<=[?&])({'|'.join(CREDENTIALS)}|x-amz-(?:\w+-)?(?:signature|credential|token))=[^&\s'\"]+"),
+        ("?", "&"),
+        re.compile(
+            rf"(?i)(?<=[?&])({'|'.join(sorted(CREDENTIALS))}|x-amz-(?:\w+-)?(?:signature|credential|token))=[^&\s'\"]+"
+        ),
         rf"\1={STARS}",
     ),
-    (re.compile(rf"(?i)({_NAMED})(['\"]?\s*[=:]\s*['\"]?)(?!\*)[^&\s'\",;)}}\]]+"), rf"\1\2{STARS}"),
-    (re.compile(r"(?i)(authorization['\"]?\s*[=:]\s*['\"]?)(?:[a-z]+\s+)?[^\s'\",]+"), rf"\1{STARS}"),
-    (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), STARS),
+    (
+        tuple(_NAMED.split("|")),
+        re.compile(rf"(?i)({_NAMED})(['\"]?\s*[=:]\s*['\"]?)(?!\*)[^&\s'\",;)}}\]]+"),
+        rf"\1\2{STARS}",
+    ),
+    (
+        ("authorization",),
+        re.compile(r"(?i)(authorization['\"]?\s*[=:]\s*['\"]?)(?:[a-z]+\s+)?[^\s'\",]+"),
+        rf"\1{STARS}",
+    ),
+    (("akia", "asia"), re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), STARS),
 )
+"""What has to stand in a text, in small letters, for it to be worth a look; how a credential looks; what to write."""
+
 _learnt: set[str] = set()
 
 
@@ -39,14 +53,21 @@ def learn(*secrets: str | None) -> None:
 
 def known() -> set[str]:
     """Return the secrets of this process: what it learnt, and the values of variables that are named so."""
-    held = {value for name, value in os.environ.items() if _HOLDS_A_SECRET.search(name) and len(value) >= _SHORTEST}
+    held = {value for name, value in os.environ.items() if len(value) >= _SHORTEST and _is_secret(name)}
     return held | _learnt
+
+
+@cache
+def _is_secret(variable: str) -> bool:
+    return bool(_HOLDS_A_SECRET.search(variable))
 
 
 def masked(text: str) -> str:
     """Return the text with stars in the place of every secret."""
     for secret in sorted(known(), key=len, reverse=True):  # a secret may hold a shorter one
         text = text.replace(secret, STARS)
-    for pattern, instead in _PATTERNS:
-        text = pattern.sub(instead, text)
+    small = text.lower()
+    for needles, pattern, instead in _PATTERNS:
+        if any(needle in small for needle in needles):
+            text = pattern.sub(instead, text)
     return text

@@ -213,8 +213,9 @@ def land(
         if refetch or _is_wanted(settings, archive, declared_source, declared, p, now)
     ]
     attempts = land_all(settings, declared_source, declared, asked, link, progress)
-    if lineage_events.is_on():
-        _tell_lineage(settings, declared_source, declared, attempts)
+    with lineage_events.telling() as is_told:
+        if is_told:
+            _tell_lineage(settings, declared_source, declared, attempts)
     result = Landed(
         source=source,
         table=table,
@@ -759,23 +760,10 @@ def _promote_or_hold_back(
             log.error("held back table=%s partition=%s reason=%s", name, fetch.partition, reason)
             say(progress, f"HELD BACK {name} {fetch.partition}: {reason}")
     promoted = len(held_back) < len({f.partition for f in fetches})
-    if lineage_events.is_on():
-        lineage_events.part(
-            f"validate.{name}",
-            [lineage_events.read(lineage_events.landed(settings, *key), [f for v in verdicts for f in v.findings])],
-            [
-                lineage_events.written(
-                    lineage_events.in_builder(
-                        stores.file_of(settings, internal=table.is_internal), "raw", stores.identifier(source, table)
-                    ),
-                    columns=[(c.name, c.type, c.description) for c in table.columns],
-                    rows=new + gone,
-                )
-            ]
-            if promoted
-            else [],
-            None if promoted else "; ".join(held_back.values()),
-        )
+    with lineage_events.telling() as is_told:
+        if is_told:
+            failure = None if promoted else "; ".join(held_back.values())
+            _tell_judged(settings, source, table, verdicts, new + gone if promoted else None, failure)
     if promoted:
         say(progress, f"raw.{stores.identifier(source, table)}: {new:,} new version(s), {gone:,} tombstone(s)")
     stores.clear_incoming(connection, source, table)
@@ -786,6 +774,30 @@ def _promote_or_hold_back(
         warnings=sum(len(v.warnings) for v in verdicts),
         seconds=0.0,
         judged=frozenset(f"{name}/{fetch.partition}" for fetch in fetches),
+    )
+
+
+def _tell_judged(
+    settings: Settings, source: Source, table: Table, verdicts: Sequence[Verdict], rows: int | None, failure: str | None
+) -> None:
+    """Tell of one table's gate: `rows` are the new versions in `raw`, None where nothing passed."""
+    from warehouse import stores
+
+    file = stores.file_of(settings, internal=table.is_internal)
+    raw = lineage_events.written(
+        lineage_events.in_builder(file, "raw", stores.identifier(source, table)),
+        columns=[(c.name, c.type, c.description) for c in table.columns],
+        rows=rows,
+    )
+    lineage_events.part(
+        f"validate.{source.code}.{table.name}",
+        [
+            lineage_events.read(
+                lineage_events.landed(settings, source.code, table.name), [f for v in verdicts for f in v.findings]
+            )
+        ],
+        [] if rows is None else [raw],
+        failure,
     )
 
 
@@ -1037,9 +1049,10 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
         )
         with stores.open_warehouse(settings) as connection:
             _record(connection, "release", verdicts, now)
-        if lineage_events.is_on():
-            names = [(v, lineage_events.in_builder(settings.warehouse, *v.table.split("."))) for v in verdicts]
-            lineage_events.reads(*(lineage_events.read(name, v.findings) for v, name in names))
+        with lineage_events.telling() as is_told:
+            for verdict in verdicts if is_told else ():
+                name = lineage_events.in_builder(settings.warehouse, *verdict.table.split("."))
+                lineage_events.reads(lineage_events.read(name, verdict.findings))
         warnings = [f for v in verdicts for f in v.warnings]
         for finding in warnings:
             say(progress, f"warning {finding.table}: {_in_words(finding)}")
@@ -1111,15 +1124,12 @@ def _tell_published(settings: Settings, published: Release) -> None:
         telemetry.PUBLISHED_BYTES.send(retention.bytes_of_their_own(published))
         with stores.open_warehouse(settings, read_only=True) as connection:
             history.send_lag(connection, published.id)
-    for name, entry in published.manifest["tables"].items() if lineage_events.is_on() else ():
-        schema, _, table = name.partition(".")
-        if schema != "ops":  # the builder's own records, which nothing is made of
-            lineage_events.part(
-                f"publish.{name}",
-                [lineage_events.read(lineage_events.in_builder(settings.warehouse, schema, table))],
-                [
-                    lineage_events.written(
-                        lineage_events.in_current(settings, name), rows=entry["rows"], of_version=published.id
-                    )
-                ],
-            )
+    with lineage_events.telling() as is_told:
+        for name, entry in published.manifest["tables"].items() if is_told else ():
+            schema, _, table = name.partition(".")
+            if schema != "ops":  # the builder's own records, which nothing is made of
+                given = lineage_events.read(lineage_events.in_builder(settings.warehouse, schema, table))
+                made = lineage_events.written(
+                    lineage_events.in_current(settings, name), rows=entry["rows"], of_version=published.id
+                )
+                lineage_events.part(f"publish.{name}", [given], [made])

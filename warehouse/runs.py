@@ -34,6 +34,7 @@ BAD: frozenset[Outcome] = frozenset({"unavailable", "failed"})
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,16 @@ def under(run: Run) -> Iterator[None]:
             yield
     finally:
         _run.reset(token)
+
+
+def turns(run: Run, found: Iterator[T]) -> Iterator[T]:
+    """Yield what an iterator finds, having looked as a part of this run; who takes it in between is none."""
+    while True:
+        with under(run):
+            each = next(found, None)
+        if each is None:
+            return
+        yield each
 
 
 def waited_for_lock(seconds: float) -> None:
