@@ -230,7 +230,7 @@ def backfill(
     way = _in_bulk if made.in_bulk else _in_chunks
     turns = way(settings, source, table, made.partitions, link, progress)
     telemetry.configure(settings)
-    for attempts in runs.turns(runs.Run(id=runs.new_id()), turns):
+    for attempts in runs.turns(turns):
         failed += [a.partition for a in attempts if a.outcome in {"unavailable", "refused"}]
         rows += sum(a.rows for a in attempts)
         quarantined += sum(a.quarantined for a in attempts)
@@ -246,6 +246,7 @@ def backfill(
     )
 
 
+@runs.step
 def land_day(
     source: str,
     table: str,

@@ -22,8 +22,8 @@ from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from warehouse import logs
 from warehouse.errors import ConfigurationError, NothingNew, NotRecorded, QueryFailed, WarehouseError
+from warehouse.logs import configure as configure_logs
 from warehouse.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _options(
     ] = False,
 ) -> None:
     form = Settings.from_environment().log
-    logs.configure(form, verbose=verbose)
+    configure_logs(form, verbose=verbose)
     err.quiet = form == "json"  # nothing else stands among the lines
     _Globals.home, _Globals.sources = home, sources
 
@@ -382,8 +382,8 @@ def down() -> None:
     serving.down(_settings(), out)
 
 
-@app.command("logs")
-def show_logs(
+@app.command()
+def logs(
     service: Annotated[str, typer.Argument(help="Service, such as 'scheduler'; all when left out.")] = "",
     *,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines of each.")] = 40,

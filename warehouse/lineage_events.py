@@ -125,8 +125,9 @@ def end(failure: str | None = None) -> None:
     if told is None:
         return
     _now.set(None)
-    _send(told, *told.events, _event(*_end_of(told.run, failure), told.run, told.job, told.inputs, told.outputs))
     try:
+        ended = _event(*_end_of(told.run, failure), told.run, told.job, told.inputs, told.outputs)
+        _send(told, *told.events, ended)
         told.client.close(_CLOSING_SECONDS)
     except Exception as error:  # noqa: BLE001
         _give_up(error)

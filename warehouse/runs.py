@@ -103,8 +103,9 @@ def under(run: Run) -> Iterator[None]:
         _run.reset(token)
 
 
-def turns(run: Run, found: Iterator[T]) -> Iterator[T]:
-    """Yield what an iterator finds, having looked as a part of this run; who takes it in between is none."""
+def turns(found: Iterator[T]) -> Iterator[T]:
+    """Yield what an iterator finds, having looked as a part of one run; who takes it in between is none."""
+    run = _run.get() or Run(id=new_id())
     while True:
         with under(run):
             each = next(found, None)
@@ -190,7 +191,6 @@ def _end(settings: Settings, step: Step, seconds: float, rows: int | None, error
         extra=facts,
     )
     telemetry.STEP.send(seconds, step=step.name, outcome=outcome)
-    lineage_events.end(message)
     record = {
         "step_id": step.id,
         "run_id": step.run.id,
@@ -216,3 +216,4 @@ def _end(settings: Settings, step: Step, seconds: float, rows: int | None, error
         partial.replace(path)
     except OSError as fault:
         log.warning("not recorded step=%s: %s", step.name, fault)
+    lineage_events.end(message)

@@ -45,8 +45,7 @@ def test_parsing_the_dag_folder_imports_none_of_the_heavy_libraries(tmp_path):
 def test_dag_files_hold_no_sql_and_read_no_environment():
     files = sorted((PROJECT / "dags").glob("*.py"))
     assert [f.name for f in files] == [
-        "approval.py", "build.py", "channels.py", "ingest.py", "maintenance.py", "task_run.py", "verb_outcome.py",
-        "watch.py",
+        "approval.py", "build.py", "channels.py", "ingest.py", "maintenance.py", "task_run.py", "verb_outcome.py", "watch.py",
     ]  # fmt: skip
     for file in files:
         text = file.read_text()
