@@ -150,13 +150,13 @@ def seed() -> Path:
     return Settings.from_environment().dbt_project / "seeds" / "release_schedules.csv"
 
 
-def schedules() -> Mapping[str, Mapping[date, date]]:
-    """Return the day of release by schedule and end of period."""
+def schedules() -> Mapping[str, Mapping[date, date | None]]:
+    """Return the day of release by schedule and end of period; None of a period that its publisher skips."""
     return read_schedules(seed())
 
 
 @cache
-def read_schedules(path: Path) -> Mapping[str, Mapping[date, date]]:
+def read_schedules(path: Path) -> Mapping[str, Mapping[date, date | None]]:
     """Read a file of published schedules.
 
     Raises:
@@ -169,14 +169,15 @@ def read_schedules(path: Path) -> Mapping[str, Mapping[date, date]]:
             got="no such file",
             remedy="Set WAREHOUSE_PROJECT to the checkout, or restore the file.",
         )
-    found: dict[str, dict[date, date]] = {}
+    found: dict[str, dict[date, date | None]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file, strict=True)
         if lines.fieldnames != SEED_COLUMNS:
             raise ConfigurationError(f"{path} has another header", expected=SEED_COLUMNS, got=lines.fieldnames)
         for line in lines:
             try:
-                end, release = date.fromisoformat(line["period_end"]), date.fromisoformat(line["release_date"])
+                end = date.fromisoformat(line["period_end"])
+                release = None if line["release_date"] == "" else date.fromisoformat(line["release_date"])
             except (TypeError, ValueError) as error:
                 raise ConfigurationError(
                     f"{path}, line {lines.line_num}, cannot be read", expected="two ISO dates", got=str(error)
@@ -198,6 +199,15 @@ def read_schedules(path: Path) -> Mapping[str, Mapping[date, date]]:
 
 def _listed(due: Due) -> Mapping[date, date]:
     """Return the releases that the seed lists for a rule."""
+    return {end: day for end, day in _schedule(due).items() if day is not None}
+
+
+def _skipped(due: Due) -> frozenset[date]:
+    """Return the ends of the periods of a rule that its publisher does not release, as the seed says."""
+    return frozenset(end for end, day in _schedule(due).items() if day is None)
+
+
+def _schedule(due: Due) -> Mapping[date, date | None]:
     if due.schedule is None:
         return {}
     found = schedules()
@@ -245,8 +255,10 @@ def _last_due(cadence: Cadence, now: datetime) -> Deadline:
 
 
 def _first_few(ends: Iterator[date], cadence: Cadence, now: datetime) -> Iterator[date]:
-    """Yield ends of periods, newest first, down to the first that was due by `now`."""
+    """Yield ends of periods that are released, newest first, down to the first that was due by `now`."""
     for end in ends:
+        if end in _skipped(cadence.due):
+            continue
         yield end
         if _deadline(cadence, end).due_at <= now:
             return
@@ -256,6 +268,8 @@ def _next_due(cadence: Cadence, now: datetime) -> Deadline:
     listed = _listed(cadence.due)
     coming = []
     for end in _ends_after(cadence.due, _last_due(cadence, now).period_end):
+        if end in _skipped(cadence.due):
+            continue
         coming.append(_deadline(cadence, end))
         if end not in listed:
             break  # the rule keeps the order of periods, a schedule need not
@@ -343,7 +357,9 @@ def state_of(
     if due.every == "irregular":
         return _irregular_state(cadence, newest_period_end, now, first_landed)
     last, coming = _last_due(cadence, now), _next_due(cadence, now)
-    upcoming = f"The next, to {coming.period_end}, is due {_when(cadence, coming.due_at)}."
+    skipped = sorted(end for end in _skipped(due) if last.period_end < end < coming.period_end)
+    left_out = "".join(f"The period to {end} is skipped by its publisher. " for end in skipped)
+    upcoming = f"{left_out}The next, to {coming.period_end}, is due {_when(cadence, coming.due_at)}."
     was_due = f"The period to {last.period_end} was due {_when(cadence, last.due_at)}"
     if not first_landed:
         return "never landed", f"Nothing of it has landed. {was_due}. {upcoming}"
@@ -355,6 +371,31 @@ def state_of(
         return "due", f"{was_due} and is late from {_when(cadence, last.late_at)}. {here} {upcoming}"
     was_late = f"The period to {overdue.period_end} was due {_when(cadence, overdue.due_at)}"
     return "late", f"{was_late} and late from {_when(cadence, overdue.late_at)}. {here} {upcoming}"
+
+
+def late_since(cadence: Cadence, newest_period_end: date | None, now: datetime) -> datetime | None:
+    """Return when the oldest period that is late by `now` became late, or None when none is.
+
+    Without a newest period that is the last one that was due: how long nothing has come, nobody knows.
+    """
+    due = cadence.due
+    if due.every == "irregular":
+        if newest_period_end is None:
+            return None
+        stale = newest_period_end + (cadence.stale_after_days + 1) * _DAY
+        since = datetime.combine(stale, time(), ZoneInfo(cadence.timezone)).astimezone(UTC)
+        return since if since <= now else None
+    overdue = _last_due(cadence, now - timedelta(hours=due.grace_hours))
+    if _covers(due, newest_period_end, overdue.period_end):
+        return None
+    if newest_period_end is None:
+        return overdue.late_at
+    missing = next(
+        end
+        for end in _ends_after(due, newest_period_end)
+        if end not in _skipped(due) and not _covers(due, newest_period_end, end)
+    )
+    return min(_deadline(cadence, missing).late_at, overdue.late_at)
 
 
 def _irregular_state(
@@ -448,7 +489,9 @@ def give_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """
     import pyarrow as pa
 
-    listed = [(name, *each) for name, releases in schedules().items() for each in releases.items()]
+    listed = [
+        (name, end, day) for name, releases in schedules().items() for end, day in releases.items() if day is not None
+    ]
     names, ends, days = zip(*listed, strict=True) if listed else ((), (), ())
     release_calendar = pa.table(
         {

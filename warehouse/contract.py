@@ -90,8 +90,8 @@ class Due:
 
     A period ends on each day (`every`) that `calendar` has; a week ends on `weekday` (Monday is 0). It is due
     `lag_days` calendar days, then `lag_business_days` days of the calendar, after its end, at `at` in the cadence's
-    time zone; where the seed `release_schedules` lists the period under `schedule`, on that day. It is late
-    `grace_hours` after.
+    time zone; where the seed `release_schedules` lists the period under `schedule`, on that day, or never where it has
+    no day. It is late `grace_hours` after.
     `irregular` is for what comes when it comes, such as filings: nothing of it is ever due.
     """
 

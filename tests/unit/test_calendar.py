@@ -248,6 +248,18 @@ def test_any_rule_gives_a_last_and_a_next_period(due, zone, now):
     assert standing(rule, last.period_end - timedelta(days=1200), now)[0] in {"due", "late"}
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    due=DUES | st.just(Due(every="irregular", not_due="It comes when it comes.")), now=INSTANTS, age=st.integers(0, 900)
+)
+def test_what_is_late_is_late_since_an_instant_that_has_passed_and_nothing_else_is(due, now, age):
+    rule = Cadence(cron="0 0 * * *", stale_after_days=30, due=due, timezone="America/New_York")
+    newest = now.date() - timedelta(days=age)
+    since = calendar.late_since(rule, newest, now)
+    assert (standing(rule, newest, now)[0] == "late") == (since is not None)
+    assert since is None or since <= now
+
+
 # ----------------------------------------------------------------------------------------- published schedules
 
 TIC = cadence("month", lag_days=50, at="16:00", schedule="tic")
@@ -334,6 +346,32 @@ def test_a_release_that_slips_behind_the_next_one_keeps_the_order_of_periods(see
     assert calendar.next_due(TIC, before).period_end == date(2025, 9, 30)
     assert calendar.last_due(TIC, at("2025-11-19 12:00")).period_end == date(2025, 9, 30)
     assert calendar.next_due(TIC, at("2025-11-19 12:00")).period_end == date(2025, 10, 31)
+
+
+def test_a_period_that_its_publisher_skips_is_never_due_and_the_status_says_so(seeded):
+    seeded("tic,2025-09-30,,https://e.org,a shutdown", "tic,2025-10-31,2025-12-18,https://e.org,announced")
+    now = at("2025-12-01 12:00")  # by the rule September was due on 19 November
+    assert calendar.last_due(TIC, now).period_end == date(2025, 8, 31)
+    assert calendar.next_due(TIC, now).period_end == date(2025, 10, 31)
+    state, reason = calendar.state_of(TIC, date(2025, 8, 31), now, first_landed=True)
+    assert state == "fresh"
+    assert (
+        "The period to 2025-09-30 is skipped by its publisher. The next, to 2025-10-31, is due Thu 2025-12-18" in reason
+    )
+    assert calendar.late_since(TIC, date(2025, 8, 31), now) is None
+    assert (
+        calendar.late_since(TIC, date(2025, 8, 31), at("2026-02-01 12:00"))
+        == calendar.last_due(TIC, at("2025-12-19 12:00")).late_at
+    )
+
+
+def test_a_table_is_late_since_its_oldest_missing_period_was(seeded):
+    seeded()
+    rule = cadence("business_day", at="16:00", grace_hours=24)
+    assert calendar.late_since(rule, date(2025, 12, 3), at("2025-12-04 15:59")) is None
+    assert calendar.late_since(rule, date(2025, 12, 3), at("2025-12-05 16:00")) == at("2025-12-05 16:00")
+    assert calendar.late_since(rule, date(2025, 12, 3), at("2025-12-11 12:00")) == at("2025-12-05 16:00")
+    assert calendar.late_since(rule, date(2025, 11, 26), at("2025-11-28 12:00")) is None  # the 27th is Thanksgiving
 
 
 def test_a_period_can_be_announced_before_it_ends(seeded):
