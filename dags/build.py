@@ -1,10 +1,15 @@
-"""Whatever has landed becomes a release: one builder at a time, everything pending at once, and a look once a day."""
+"""Whatever has landed becomes a release: one builder at a time, everything pending at once, and a look once a day.
+
+With WAREHOUSE_APPROVAL=warnings a release whose gate has warnings that the current one does not have waits in `approve`
+for a person, a day at most. Meanwhile nothing else is built: what is asked about is what the builder's file holds.
+"""
 
 from __future__ import annotations
 
 from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from approval import AcceptWarnings
 from pendulum import duration
-from verb_outcome import airflow_outcomes
+from verb_outcome import NOTED, airflow_outcomes
 
 from warehouse.sources import tables
 
@@ -25,11 +30,12 @@ LANDED = AssetAny(*(Asset(f"landing/{source.code}/{table.name}") for source, tab
         "retries": 3,  # another builder holds the lock, by hand perhaps
         "retry_delay": duration(minutes=5),
         "retry_exponential_backoff": 2,
+        **NOTED,
     },
     tags=["build"],
 )
 def build() -> None:
-    """Load, judge, transform, judge again and publish."""
+    """Load, judge, transform, judge again, ask a person where that found new warnings, and publish."""
 
     @task
     @airflow_outcomes
@@ -70,7 +76,7 @@ def build() -> None:
 
         return pipeline.publish().rows
 
-    load() >> validate() >> transform() >> check() >> publish()
+    load() >> validate() >> transform() >> check() >> AcceptWarnings(task_id="approve") >> publish()
 
 
 build()

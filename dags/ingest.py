@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Asset, CronTriggerTimetable, dag, task
 from pendulum import duration
-from verb_outcome import airflow_outcomes
+from verb_outcome import NOTED, airflow_outcomes
 
 from warehouse.sources import tables
 
@@ -36,6 +36,7 @@ def ingest_dag(source: Source, table: Table) -> None:
         doc_md=DESCRIPTION.format(source=source, table=table, grain=", ".join(table.grain)),
         catchup=False,
         max_active_runs=1,
+        default_args=NOTED,
         tags=["ingest", source.code],
     )
     def ingest() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 from pendulum import duration
-from verb_outcome import airflow_outcomes
+from verb_outcome import NOTED, airflow_outcomes
 
 
 @dag(
@@ -12,6 +12,7 @@ from verb_outcome import airflow_outcomes
     doc_md=__doc__,
     catchup=False,
     max_active_runs=1,
+    default_args=NOTED,
     tags=["maintenance"],
 )
 def maintenance() -> None:

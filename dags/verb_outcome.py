@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
@@ -19,6 +19,8 @@ from warehouse.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airflow.sdk.definitions.context import Context
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,3 +45,31 @@ def airflow_outcomes(verb: Callable[P, R]) -> Callable[P, R]:
             raise AirflowFailException(str(outcome)) from outcome
 
     return told
+
+
+def note_failure(context: Context) -> None:
+    """Note that a task has failed for good: `drypowder incidents` and `watch` say so until it succeeds.
+
+    Called in the task's own process; where that was killed, in the DAG processor, which knows no exception.
+    """
+    from warehouse import failures
+
+    task = context["ti"]
+    error = context.get("exception")
+    told = error if isinstance(error, BaseException) else None
+    failures.note(f"{task.dag_id}.{task.task_id}", told, log=task.log_url)
+
+
+def note_success(context: Context) -> None:
+    """Note that a task does not fail any more; that it had nothing to do is no failure either."""
+    from warehouse import failures
+
+    failures.forget(f"{context['ti'].dag_id}.{context['ti'].task_id}")
+
+
+NOTED: dict[str, Any] = {
+    "on_failure_callback": note_failure,
+    "on_success_callback": note_success,
+    "on_skipped_callback": note_success,
+}
+"""Default arguments of every DAG whose failures somebody has to hear of."""

@@ -317,6 +317,45 @@ def run() -> None:
 
 
 @app.command()
+def accept(
+    *,
+    by: Annotated[str, typer.Option(help="Who accepts it.")],
+    because: Annotated[str, typer.Option(help="Why; the release says so.")],
+    question: Annotated[
+        str | None, typer.Option(help="Id of the findings that were shown, where that was some time ago.")
+    ] = None,
+) -> None:
+    """Let a release with new warnings pass (WAREHOUSE_APPROVAL=warnings); what is critical nobody can accept."""
+    from warehouse import approval, pipeline
+
+    accepted = approval.accept(pipeline.settings_of_home(_settings()), by=by, because=because, question=question)
+    out.print(str(accepted), markup=False, highlight=False, soft_wrap=True)
+    for each in accepted.findings:
+        out.print(f"  {each}", markup=False, highlight=False, soft_wrap=True)
+    out.print("Go on with `drypowder publish`.", style="dim")
+
+
+@app.command()
+def incidents(
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.")] = False,
+) -> None:
+    """Say what is wrong now: since when, what it affects, what to type. Ends with 1 where something critical is."""
+    from warehouse import incidents as watching
+
+    entries = watching.look(_settings())
+    still = [each for each in entries if each.over_at is None]
+    shown = entries if everything else still
+    if as_json:
+        out.print(json.dumps([watching.document(each) for each in shown], indent=1), markup=False, soft_wrap=True)
+    else:
+        watching.print_entries(shown, out)
+    if any(each.incident.severity == "critical" for each in still):
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo() -> None:
     """Run the main job for real under Airflow's own scheduler, on the sample, in a home of its own."""
     from warehouse.demo import demo as run_demo

@@ -45,6 +45,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _release,
         _upload,
         _backup,
+        _incidents,
     )
     for check in checks:
         yield from check(settings)
@@ -185,3 +186,19 @@ def _backup(settings: Settings) -> Iterator[Finding]:
         yield Finding(state="wrong", what=problem, remedy="drypowder backup")
     elif settings.backup:
         yield Finding(state="ok", what=f"backed up to {settings.backup}")
+
+
+def _incidents(settings: Settings) -> Iterator[Finding]:
+    from warehouse import incidents
+
+    for channel, (count, problem) in incidents.undelivered(settings).items():
+        yield Finding(
+            state="wrong",
+            what=f"{count} message(s) of incidents were not delivered by {channel}: {problem}",
+            remedy="The next watch tries again; see the connection in AIRFLOW_CONN_... and `drypowder incidents`.",
+        )
+    still = [each for each in incidents.ledger(settings) if each.over_at is None]
+    if still:
+        yield Finding(
+            state="note", what=f"{len(still)} incident(s) were open at the last look", remedy="drypowder incidents"
+        )

@@ -47,6 +47,14 @@ class GateClosed(WarehouseError):
     """A critical expectation failed: the rows or the release are held back."""
 
 
+class ApprovalNeeded(GateClosed):
+    """The release has warnings that readers' release does not have, and waits for a person who accepts them."""
+
+
+class NotDelivered(WarehouseError):
+    """Somebody who should have been told of an incident was not. Worth another try later."""
+
+
 class NothingNew(WarehouseError):
     """There was nothing to do, which is an outcome and not a failure."""
 

@@ -119,6 +119,25 @@ class Suite(msgspec.Struct):
     validated_at: str
 
 
+class Warned(msgspec.Struct):
+    """A warning that somebody accepted, as it was shown."""
+
+    suite: str
+    table: str
+    expectation: str
+    column: str | None
+    detail: str
+
+
+class Accepted(msgspec.Struct):
+    """Who let this release pass with warnings that the one before did not have."""
+
+    accepted_by: str
+    accepted_at: Instant
+    because: str
+    findings: list[Warned]
+
+
 class Manifest(msgspec.Struct):
     """What a release is, what it was made of, and the checksum of every file beside this one."""
 
@@ -136,6 +155,7 @@ class Manifest(msgspec.Struct):
     engines: Annotated[dict[str, str], Meta(description="Version of each package that the tables are computed by.")]
     files: dict[str, Sha256]
     affected_metrics: list[Affected] = []
+    accepted: Annotated[list[Accepted], Meta(description="Empty where nobody had to be asked.")] = []
     logic: Annotated[
         Sha256 | None, Meta(description="Of models, sources, gates and engines: with the same, code changed no value.")
     ] = None

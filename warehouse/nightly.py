@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from warehouse import pipeline, sources, upkeep, upload
+from warehouse import failures, pipeline, sources, upkeep, upload
 from warehouse import release as releases
 from warehouse.errors import DamagedFile, NothingNew, NotRecorded, SourceUnavailable, WarehouseError
 from warehouse.locking import builder_lock
@@ -73,23 +73,42 @@ def steps(settings: Settings | None = None, progress: Progress | None = None) ->
         if step.error:
             raise step.error
     for source, table in sources.tables():
-        yield _step(
+        yield _watched(
+            settings,
+            f"ingest__{source.code}__{table.name}.land",
             f"land {source.code}.{table.name}",
             partial(pipeline.land, source.code, table.name, settings, progress),
         )
-    for name, verb in (
-        ("load", load),
-        ("validate", pipeline.validate),
-        ("build", pipeline.build),
-        ("check", pipeline.check),
-        ("publish", pipeline.publish),
+    for name, task, verb in (
+        ("load", "load", load),
+        ("validate", "validate", pipeline.validate),
+        ("build", "transform", pipeline.build),
+        ("check", "check", pipeline.check),
+        ("publish", "publish", pipeline.publish),
     ):
-        step = _step(name, partial(verb, settings, progress))
+        step = _watched(settings, f"build.{task}", name, partial(verb, settings, progress))
         yield step
         if step.outcome == "nothing new":
             return
         if step.error:
             raise step.error
+
+
+def _watched(settings: Settings, task: str, name: str, verb: Callable[[], Any]) -> Step:
+    """Run a step; note that it failed, or that it no longer does, under the name that Airflow has for it.
+
+    An outage is not noted: a table that does not come says so when it is late.
+    """
+    try:
+        step = _step(name, verb)
+    except Exception as error:
+        failures.note(task, error, settings)
+        raise
+    if step.outcome == "failed":
+        failures.note(task, step.error, settings)
+    elif step.outcome != "unavailable":
+        failures.forget(task, settings)
+    return step
 
 
 def _step(name: str, verb: Callable[[], Any]) -> Step:

@@ -19,7 +19,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from warehouse import clock, landing, sources, upload
+from warehouse import approval, clock, landing, sources, upload
 from warehouse import release as releases
 from warehouse.archive import Archive, Fetch, write_atomically
 from warehouse.errors import (
@@ -921,6 +921,8 @@ class Checked:
     expectations: int
     warnings: int
     seconds: float
+    waits: bool = False
+    """Whether somebody has to accept new warnings before it is published."""
 
     @property
     def rows(self) -> int:
@@ -929,7 +931,10 @@ class Checked:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        return f"release gate: {self.expectations} expectations, {self.warnings} warning(s) ({self.seconds:.1f} s)"
+        waits = f"; it WAITS for a person: `{approval.COMMAND}`" if self.waits else ""
+        return (
+            f"release gate: {self.expectations} expectations, {self.warnings} warning(s) ({self.seconds:.1f} s){waits}"
+        )
 
 
 def check(settings: Settings | None = None, progress: Progress | None = None) -> Checked:
@@ -981,16 +986,22 @@ def check(settings: Settings | None = None, progress: Progress | None = None) ->
             say(progress, f"warning {finding.table}: {_in_words(finding)}")
         failures = [f for v in verdicts for f in v.failures]
         if failures:
+            approval.forget(settings)  # what is critical nobody can accept
             named = "\n".join(f"  {f.table}: {_in_words(f)}" for f in failures)
             raise GateClosed(
                 f"The release failed {len(failures)} critical expectation(s)\n{named}",
                 remedy=f"The current release stays. See {settings.home}/quality/release/index.html.",
             )
+        approval.note(settings, content, warnings)
         _note(settings, PASSED, content)
+        question = approval.unanswered(settings)
+    for each in question.findings if question else ():
+        say(progress, f"new, and to be accepted: {each}")
     return Checked(
         expectations=sum(len(v.findings) for v in verdicts),
         warnings=len(warnings),
         seconds=time.monotonic() - started,
+        waits=question is not None,
     )
 
 
@@ -1002,6 +1013,7 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
 
     Raises:
         GateClosed: the last build has not been checked, or did not pass.
+        ApprovalNeeded: it has warnings that the current release does not have, and nobody has accepted them.
         NothingNew: the current release already holds exactly this.
     """
     from warehouse import stores
@@ -1012,11 +1024,13 @@ def publish(settings: Settings | None = None, progress: Progress | None = None) 
         with stores.open_warehouse(settings) as connection:
             if not _is_unpublished(settings, connection):
                 raise NothingNew(f"Nothing changed since {releases.current(settings).id}, so nothing is published")
-            _require(settings, connection, PASSED, "What was built last has not passed the release's gate", "check")
+            passed = "What was built last has not passed the release's gate"
+            approval.refuse_unaccepted(settings, connection, _require(settings, connection, PASSED, passed, "check"))
             connection.execute("checkpoint")
         started = time.monotonic()
         with stores.damage_noted(settings.warehouse):
             published = releases.publish(settings, now=now, run_id=_run_id(now))
+        approval.forget(settings)
     published = releases.Release(
         id=published.id,
         path=published.path,

@@ -276,8 +276,10 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
         becoming, current(settings) if settings.current.exists() else None, settings, terms=json.dumps(_terms())
     )
     write_schema(building)
-    site.write(settings, building, release_id, now, tables)  # links to what lies there by now, so it comes last
-    manifest = _manifest(settings, building, release_id, now, run_id, tables, before)
+    passed = accepted(settings)
+    # Links to what lies there by now, so it comes last.
+    site.write(settings, building, release_id, now, tables, accepted=passed)
+    manifest = _manifest(settings, building, release_id, now, run_id, tables, before) | {"accepted": passed}
     (building / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str))
     for path in sorted(building.rglob("*")):
         if path.is_file() and path.stat().st_nlink == 1:  # another name of the last release's file is settled already
@@ -290,6 +292,24 @@ def publish(settings: Settings, *, now: datetime, run_id: str) -> Release:
     _sync_folder(settings.releases)
     _swap(settings, final)
     return Release(id=release_id, path=final, manifest=manifest)
+
+
+def accepted(settings: Settings) -> list[dict[str, Any]]:
+    """Return who accepted warnings of what the builder's file holds now, when, why, and of which findings."""
+    import duckdb
+
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        rows = connection.execute(
+            "select accepted_by, accepted_at, because, findings from ops.acceptances where fingerprint = ? "
+            "order by accepted_at",
+            [fingerprint(settings, connection)],
+        ).fetchall()
+    names = ("accepted_by", "accepted_at", "because", "findings")
+    return [
+        dict(zip(names, (by, at.isoformat(), because, json.loads(findings)), strict=True))
+        for by, at, because, findings in rows
+    ]
 
 
 def _terms() -> dict[str, dict[str, str]]:

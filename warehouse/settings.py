@@ -71,6 +71,12 @@ class Settings:
     """How many of the newest backups stay there; 1 at least."""
     metadata_urls: str | None = field(default=None, repr=False, metadata=_variable("WAREHOUSE_METADATA_URLS"))
     """Databases of Airflow and Superset that backups take along, as SQLAlchemy spells them, separated by spaces."""
+    approval: str = field(default="off", metadata=_variable("WAREHOUSE_APPROVAL"))
+    """`off`, or `warnings`: a release with new warnings then waits until a person accepts them."""
+    notify_email: str | None = field(default=None, metadata=_variable("WAREHOUSE_NOTIFY_EMAIL"))
+    """Who gets an e-mail of every incident; the server is Airflow's connection `smtp_default`."""
+    notify_webhook: str | None = field(default=None, metadata=_variable("WAREHOUSE_NOTIFY_WEBHOOK"))
+    """Airflow's connection that every incident is posted to; address and token are the connection's."""
     project: Path = field(default=PROJECT_ROOT, metadata=_variable("WAREHOUSE_PROJECT"))
     """The checkout: dbt_project/, sample/ and expectations/ are found under it."""
 
@@ -99,13 +105,27 @@ class Settings:
         return cls(**given)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
-        """Refuse a transport that there is not, and a retention that would keep nothing."""
+        """Refuse a choice that there is not, and a retention that would keep nothing."""
         if self.sources != "live" and not self.sources.startswith("recorded:"):
             raise ConfigurationError(
                 "WAREHOUSE_SOURCES (or --sources) names no transport",
                 expected="'live' or 'recorded:<folder>'",
                 got=repr(self.sources),
                 remedy="Set it to one of the two.",
+            )
+        if self.approval not in {"off", "warnings"}:
+            raise ConfigurationError(
+                "WAREHOUSE_APPROVAL says nothing that we know",
+                expected="'off' or 'warnings'",
+                got=repr(self.approval),
+                remedy="Set it to one of the two.",
+            )
+        if self.notify_webhook and not self.notify_webhook.replace("_", "").replace("-", "").isalnum():
+            raise ConfigurationError(  # an address may hold a secret, so it is not repeated here
+                "WAREHOUSE_NOTIFY_WEBHOOK is no name of a connection",
+                expected="a name such as incidents, whose AIRFLOW_CONN_INCIDENTS has the address",
+                got="something else",
+                remedy="Put the address into AIRFLOW_CONN_INCIDENTS, and the name here.",
             )
         for name, least in (("keep_releases", 1), ("keep_days", 0), ("upload_keep", 1), ("backup_keep", 1)):
             if getattr(self, name) < least:

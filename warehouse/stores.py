@@ -57,6 +57,8 @@ OPS = {
     "validations": "run_id varchar, border varchar, suite varchar, table_name varchar, expectation varchar, "
     "column_name varchar, severity varchar, success boolean, observed varchar, unexpected_count bigint, "
     "row_count bigint, detail varchar, validated_at timestamptz",
+    "acceptances": "fingerprint varchar, question varchar, accepted_by varchar, accepted_at timestamptz, "
+    "because varchar, findings json",
     "quarantine": "source varchar, table_name varchar, partition_key varchar, fetch_id varchar, rule varchar, "
     "row_count bigint, reason varchar, quarantined_at timestamptz, discarded_at timestamptz",
     "history_changes": "fetch_id varchar, source varchar, table_name varchar, partition_key varchar, kind varchar, "
@@ -79,6 +81,7 @@ MEANINGS = {
     "affected_metrics": "Metrics that rest on something held back: when what is used in its place was fetched (null: "
     "there is none), and the newest value that the metric has all the same.",
     "validations": "Every expectation that a gate has judged, and what it saw.",
+    "acceptances": "Who let a release with new warnings pass, when, why, and which warnings they were shown.",
     "quarantine": "Rows set aside, counted by rule.",
     "history_changes": "Where a publisher changed its past: truncated (its file starts later than before; ours stays "
     "whole), withdrawn (tombstones) or restated (new versions).",

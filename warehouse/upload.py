@@ -412,6 +412,17 @@ def outstanding(settings: Settings) -> str | None:
     return f"{current} is not in {checked(settings.upload)} yet"
 
 
+def failed(settings: Settings) -> tuple[datetime, str] | None:
+    """Return when the upload of the current release failed, and why; None where it did not, or is only outstanding."""
+    if outstanding(settings) is None:
+        return None
+    note = settings.home / NOTE
+    last = json.loads(note.read_text()) if note.is_file() else {}
+    if not last.get("problem") or last["release"] != releases.current(settings).id:
+        return None
+    return datetime.fromisoformat(last["at"]), f"{last['release']} is not in {last['target']}: {last['problem']}"
+
+
 def attempt(settings: Settings, say: Callable[[str], None]) -> None:
     """Upload the current release if that is outstanding. A failure is said and noted; the next run tries again."""
     if settings.upload is None or not settings.current.exists():

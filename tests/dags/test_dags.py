@@ -12,6 +12,7 @@ INGESTS = {f"ingest__{s.code}__{t.name}": f"landing/{s.code}/{t.name}" for s, t 
 CALENDARS = {
     **{f"ingest__{s.code}__{t.name}": (t.cadence.cron, t.cadence.timezone) for s, t in tables()},
     "maintenance": ("0 5 * * 0", "America/New_York"),
+    "watch": ("7,22,37,52 * * * *", "UTC"),
 }
 SPELLED_OUT = {
     "ingest__binance__spot_klines": ("30 0 * * *", "UTC"),
@@ -30,7 +31,7 @@ def test_every_dag_file_imports(bag):
 
 def test_the_dags_are_exactly_these(bag):
     assert len(INGESTS) >= 50
-    assert set(bag.dags) == {*INGESTS, "build", "maintenance"}
+    assert set(bag.dags) == {*INGESTS, "build", "maintenance", "watch"}
 
 
 @pytest.mark.parametrize("dag_id", SPELLED_OUT)
@@ -98,7 +99,8 @@ def test_the_builds_tasks_follow_each_other_in_this_order(bag):
         "load": {"validate"},
         "validate": {"transform"},
         "transform": {"check"},
-        "check": {"publish"},
+        "check": {"approve"},
+        "approve": {"publish"},
         "publish": set(),
     }
 
@@ -118,6 +120,35 @@ def test_maintenance_is_tasks_of_which_none_hides_that_another_failed(bag):
     assert {task.task_id for task in tasks} == {"maintain", "check_archive", "back_up"}
     assert not any(task.downstream_task_ids for task in tasks)
     assert not any(task.outlets for task in tasks)
+
+
+def test_the_watch_is_one_task_that_is_tried_again_before_the_next_one(bag):
+    dag = bag.dags["watch"]
+    assert dag.task_ids == ["tell"]
+    tell = dag.get_task("tell")
+    assert not tell.outlets
+    assert tell.retries * tell.retry_delay < timedelta(minutes=15)
+
+
+def test_the_approval_waits_a_day_and_then_leaves_the_release_as_it_is(bag):
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    approve = bag.dags["build"].get_task("approve")
+    assert isinstance(approve, ApprovalOperator)
+    assert (approve.options, approve.defaults) == (["Approve", "Reject"], ["Reject"])
+    assert approve.response_timeout == timedelta(days=1)
+    assert not approve.fail_on_reject
+
+
+def test_of_every_task_it_is_noted_that_it_failed_and_that_it_no_longer_does_but_for_the_watch(bag):
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            noted = [
+                [each.__name__ for each in getattr(task, kind)]
+                for kind in ("on_failure_callback", "on_success_callback", "on_skipped_callback")
+            ]
+            expected = [[], [], []] if dag.dag_id == "watch" else [["note_failure"], ["note_success"], ["note_success"]]
+            assert noted == expected, f"{dag.dag_id}.{task.task_id}"
 
 
 def test_whatever_writes_the_builders_file_queues_in_one_pool_and_nothing_else_does(bag):

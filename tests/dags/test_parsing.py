@@ -37,16 +37,20 @@ def test_parsing_the_dag_folder_imports_none_of_the_heavy_libraries(tmp_path):
     )  # fmt: skip
     parsed = json.loads(done.stdout.splitlines()[-1])
     assert parsed["errors"] == {}
-    assert parsed["dags"] == len(tables()) + len(["build", "maintenance"])
+    assert parsed["dags"] == len(tables()) + len(["build", "maintenance", "watch"])
     assert "warehouse" in parsed["brought"]
     assert not HEAVY & set(parsed["brought"])
 
 
 def test_dag_files_hold_no_sql_and_read_no_environment():
     files = sorted((PROJECT / "dags").glob("*.py"))
-    assert [f.name for f in files] == ["build.py", "ingest.py", "maintenance.py", "verb_outcome.py"]
+    assert [f.name for f in files] == [
+        "approval.py", "build.py", "channels.py", "ingest.py", "maintenance.py", "verb_outcome.py", "watch.py",
+    ]  # fmt: skip
     for file in files:
         text = file.read_text()
         assert "environ" not in text, file.name
         assert "getenv" not in text, file.name
+        for operators_own in ("def execute(", "super().execute(", "self.execute("):
+            text = text.replace(operators_own, "")
         assert "execute(" not in text, file.name

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from verb_outcome import airflow_outcomes
+from verb_outcome import airflow_outcomes, note_failure, note_success
 
+from warehouse import failures
 from warehouse.errors import (
+    ApprovalNeeded,
     ArchiveDamaged,
     BackupFailed,
     BuilderBusy,
@@ -17,6 +19,7 @@ from warehouse.errors import (
     NotRecorded,
     SourceUnavailable,
 )
+from warehouse.settings import Settings
 
 
 def told(error):
@@ -53,3 +56,38 @@ def test_what_another_try_cannot_mend_fails_without_one(kind):
 def test_what_may_pass_is_left_to_airflows_retries(kind):
     with pytest.raises(kind):
         told(kind("not now"))()
+
+
+class Task:
+    dag_id, task_id, log_url = "build", "check", "http://127.0.0.1/dags/build/runs/r/tasks/check"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("WAREHOUSE_HOME", str(tmp_path))
+    return Settings(home=tmp_path)
+
+
+def test_a_task_that_failed_for_good_is_noted_with_our_error_and_not_with_airflows(home):
+    with pytest.raises(AirflowFailException) as raised:
+        told(GateClosed("column x", expected="DATE", got="'moon'", remedy="Look."))()
+    note_failure({"ti": Task, "exception": raised.value})
+    [failure] = failures.noted(home)
+    assert (failure.task, failure.error, failure.log) == ("build.check", "GateClosed", Task.log_url)
+    assert (failure.what, failure.expected, failure.got, failure.remedy) == ("column x", "DATE", "'moon'", "Look.")
+    note_success({"ti": Task})
+    assert failures.noted(home) == []
+
+
+@pytest.mark.parametrize("context", [{}, {"exception": None}, {"exception": "Task was killed"}])
+def test_a_task_whose_process_was_killed_is_noted_by_who_finds_it(home, context):
+    note_failure({"ti": Task, **context})
+    [failure] = failures.noted(home)
+    assert failure.what.startswith("It ended without a word")
+
+
+def test_a_release_that_waits_is_no_failure(home):
+    with pytest.raises(AirflowFailException) as raised:
+        told(ApprovalNeeded("waits"))()
+    note_failure({"ti": Task, "exception": raised.value})
+    assert failures.noted(home) == []

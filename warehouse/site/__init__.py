@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse.site import pages, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -24,14 +24,21 @@ QUALITY = "quality"
 
 
 def write(
-    settings: Settings, building: Path, release_id: str, now: datetime, tables: Mapping[str, Mapping[str, Any]]
+    settings: Settings,
+    building: Path,
+    release_id: str,
+    now: datetime,
+    tables: Mapping[str, Mapping[str, Any]],
+    *,
+    accepted: Sequence[Mapping[str, Any]] = (),
 ) -> int:
     """Write the pages of the release that is in folder `building`; return how many.
 
-    Its file must be there and settled; `tables` are its rows by table, as in its manifest. A page links to what else
+    Its file must be there and settled; `tables` are its rows by table, and `accepted` who accepted warnings of it, as
+    in its manifest. A page links to what else
     lies in the folder by then (changes, attribution, Great Expectations' and dbt's pages), so call this after those.
     """
-    facts = reading.read(settings, building / "warehouse.duckdb", release_id, now, tables)
+    facts = reading.read(settings, building / "warehouse.duckdb", release_id, now, tables, accepted=accepted)
     texts = pages.rendered(facts, pages.Beside.of(building))
     for name, text in texts.items():
         path = building / name

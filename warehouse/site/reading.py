@@ -180,13 +180,21 @@ class Facts:
     by_day: tuple[tuple[date, int, int, int], ...]
     """Day, fetches loaded, their rows, and new versions among them; oldest first."""
     notes: tuple[str, ...]
+    accepted: tuple[Mapping[str, Any], ...]
+    """Who let the release pass with new warnings, as in its manifest."""
     graph: lineage.Graph
     rests_on: Mapping[str, frozenset[str]]
     """Landed tables behind each table and metric of the graph, by its id."""
 
 
 def read(
-    settings: Settings, database: Path, release_id: str, now: datetime, tables: Mapping[str, Mapping[str, Any]]
+    settings: Settings,
+    database: Path,
+    release_id: str,
+    now: datetime,
+    tables: Mapping[str, Mapping[str, Any]],
+    *,
+    accepted: Sequence[Mapping[str, Any]] = (),
 ) -> Facts:
     """Return the facts of a release whose file is `database`; `tables` are its rows by table, as in its manifest."""
     import duckdb
@@ -221,6 +229,7 @@ def read(
                 ).fetchall()
             ),
             notes=_notes(connection),
+            accepted=tuple(accepted),
             graph=graph,
             rests_on=_rests_on(connection, settings, manifest, measured, graph),
         )
