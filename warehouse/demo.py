@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table as Grid
 
 BUILD = "build"
-STEPS = ("load", "validate", "transform", "check", "publish")
+STEPS = ("load", "validate", "transform", "check", "approve", "publish")
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 900.0
 """So long may nothing at all change before the demonstration gives up."""
@@ -105,10 +105,13 @@ class _Watch:
         Raises:
             OrchestrationFailed: nothing has changed for too long.
         """
-        self.runs = self.airflow.api.get("dags/~/dagRuns", limit=100)["dag_runs"]
+        mine = {*self.ingests, BUILD}  # what runs by the clock meanwhile is not the demonstration's
+        found = self.airflow.api.get("dags/~/dagRuns", limit=100)["dag_runs"]
+        self.runs = [run for run in found if run["dag_id"] in mine]
         seen = self.airflow.api.get("dags/~/dagRuns/~/taskInstances", limit=100)["task_instances"]
         for task in seen:
-            self._note(task)
+            if task["dag_id"] in mine:
+                self._note(task)
         if time.monotonic() - self.changed_at > PATIENCE_SECONDS:
             raise OrchestrationFailed(
                 f"Nothing has happened for {PATIENCE_SECONDS:.0f} s",

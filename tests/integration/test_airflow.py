@@ -41,7 +41,7 @@ LANDED = {
 }
 NOT_IN_THE_SAMPLE = {f"{s.code}__{t.name}" for s, t in tables()} - LANDED
 """Such as Binance's bars: only closes are known for the days of the sample, and no candle is invented."""
-STEPS = ["load", "validate", "transform", "check", "publish"]
+STEPS = ["load", "validate", "transform", "check", "approve", "publish"]
 
 
 def running_in(folder):

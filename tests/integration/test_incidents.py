@@ -6,7 +6,6 @@ import json
 import time
 from dataclasses import replace
 
-import httpx
 import pytest
 
 import warehouse
@@ -24,20 +23,12 @@ INGEST = "ingest__ofr__financial_stress"
 
 
 class Airflow:
-    """Airflow's REST API, as a person's browser uses it."""
+    """What a person does on Airflow's pages."""
 
     def __init__(self, running: HeadlessAirflow):
-        self.running = running
-        self.client = httpx.Client(base_url=running.url, timeout=30, trust_env=False)
-        token = self.client.get("/auth/token").json()["access_token"]
-        self.client.headers["Authorization"] = f"Bearer {token}"
+        self.running, self.api = running, running.api
 
-    def ask(self, method: str, path: str, **options):
-        answer = self.client.request(method, f"/api/v2/{path}", **options)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def wait(self, what, condition, seconds=300):
+    def wait(self, what, condition, seconds=600):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, f"waited for {what}"
@@ -45,28 +36,29 @@ class Airflow:
         return found
 
     def start(self, dag: str) -> str:
-        return self.ask("POST", f"dags/{dag}/dagRuns", json={"logical_date": None})["dag_run_id"]
+        return self.api.post(f"dags/{dag}/dagRuns", {"logical_date": None})["dag_run_id"]
 
     def end_of(self, dag: str, run: str) -> tuple[str, dict[str, str]]:
         """Wait for the end of a run; return its state and the states of its tasks."""
         path = f"dags/{dag}/dagRuns/{run}"
         over = self.wait(f"the end of {dag}", lambda: self.state(path))
-        tasks = self.ask("GET", f"{path}/taskInstances")["task_instances"]
+        tasks = self.api.get(f"{path}/taskInstances")["task_instances"]
         return over, {task["task_id"]: task["state"] for task in tasks}
 
     def state(self, path: str) -> str | None:
-        state = self.ask("GET", path)["state"]
+        state = self.api.get(path)["state"]
         return state if state in {"success", "failed"} else None
 
     def question(self, run: str) -> dict | None:
         """Return what a run asks a person at this moment."""
-        details = self.ask("GET", f"dags/build/dagRuns/{run}/hitlDetails")["hitl_details"]
+        assert self.state(f"dags/build/dagRuns/{run}") is None
+        details = self.api.get(f"dags/build/dagRuns/{run}/hitlDetails")["hitl_details"]
         waiting = [each for each in details if each["task_instance"]["state"] == "awaiting_input"]
         return waiting[0] if waiting and not waiting[0]["response_received"] else None
 
     def answer(self, run: str, *options: str, **given: str):
         path = f"dags/build/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
-        return self.ask("PATCH", path, json={"chosen_options": options, "params_input": given})
+        return self.api.call("PATCH", path, json={"chosen_options": options, "params_input": given})
 
 
 @pytest.fixture
