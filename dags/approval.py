@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
-from pendulum import duration
 from verb_outcome import airflow_outcomes
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class AcceptWarnings(ApprovalOperator):
         super().__init__(
             subject="A release has new warnings: publish it all the same?",
             defaults=self.REJECT,
-            response_timeout=duration(days=1),
+            response_timeout=timedelta(days=1),  # the standard library's: Airflow cannot hand pendulum's on
             params={
                 "because": Param(
                     "", type="string", title="Because", description="Why it may go out. The release says so."

@@ -91,6 +91,7 @@ def test_a_person_sees_the_findings_as_they_are_and_has_a_day(task, asked):
     with pytest.raises(TaskAwaitingInput) as raised:
         task.execute(Context(task))
     assert raised.value.timeout == timedelta(days=1)
+    assert type(raised.value.timeout) is timedelta, "Airflow cannot send a subclass of it to the task's supervisor"
     [detail] = asked.details
     assert detail["body"] == "- ops.x: fresh: {{ old }}"
     assert (detail["options"], detail["defaults"]) == (["Approve", "Reject"], ["Reject"])
