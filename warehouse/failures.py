@@ -21,7 +21,6 @@ from warehouse.stores import DAMAGED
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDER = "failed"
 _LONGEST = 2000
 """Characters kept of each part of a message: a log has the rest."""
 
@@ -60,6 +59,7 @@ def note(task: str, error: BaseException | None, settings: Settings | None = Non
         log=log,
         **parts,
     )
+    settings.incidents.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(_path(settings, task), json.dumps(asdict(found) | {"at": found.at.isoformat()}, indent=1).encode())
     return found
 
@@ -72,7 +72,7 @@ def forget(task: str, settings: Settings | None = None) -> None:
 def noted(settings: Settings) -> list[Failure]:
     """Return what has failed and not succeeded since, by name."""
     found = []
-    for path in sorted((settings.home / FOLDER).glob("[!.]*.json")):
+    for path in sorted((settings.incidents / "failed").glob("[!.]*.json")):
         try:
             entry = json.loads(path.read_bytes())
         except FileNotFoundError:  # it succeeded meanwhile
@@ -82,7 +82,7 @@ def noted(settings: Settings) -> list[Failure]:
 
 
 def _path(settings: Settings, task: str) -> Path:
-    return settings.home / FOLDER / f"{quote(task, safe='')}.json"
+    return settings.incidents / "failed" / f"{quote(task, safe='')}.json"
 
 
 def _cause(error: BaseException | None) -> BaseException | None:

@@ -1,9 +1,8 @@
 """What is wrong now, and who has been told: one message for each incident, and one when it is over.
 
 What is wrong is read from where the home says it already (calendars, refused payloads, what a gate held back, notes of
-damage, of an upload, of a failed step, of a release that waits) and is stored nowhere else. The ledger,
-`incidents.json`, only says what was found when, and who was told: that keeps one incident one message, however often
-anybody looks.
+damage, of an upload, of a failed step, of a release that waits) and is stored nowhere else. The ledger only says what
+was found when, and who was told: that keeps one incident one message, however often anybody looks.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEDGER = "incidents.json"
+LEDGER = "ledger.json"
 Kind = Literal["late", "held back", "refused", "quarantined", "damaged", "not uploaded", "failed", "waits"]
 Severity = Literal["critical", "warning"]
 
@@ -414,7 +413,7 @@ def _seen_again(entry: Entry, found: Incident | None, now: datetime) -> Entry:
 def ledger(settings: Settings) -> list[Entry]:
     """Return what the ledger says, oldest first, without looking anew."""
     try:
-        lines = json.loads((settings.home / LEDGER).read_bytes())
+        lines = json.loads((settings.incidents / LEDGER).read_bytes())
     except FileNotFoundError:
         return []
     return [_entry(each) for each in lines]
@@ -425,18 +424,18 @@ def _ledger(settings: Settings) -> Iterator[list[Entry]]:
     """Give the ledger to change, alone, and write it if it was changed."""
     from filelock import FileLock, Timeout
 
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.incidents.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with FileLock(settings.home / "incidents.lock", timeout=_LOCK_SECONDS):
+        with FileLock(settings.incidents / "ledger.lock", timeout=_LOCK_SECONDS):
             entries = ledger(settings)
             before = list(entries)
             yield entries
             if entries != before:
                 text = json.dumps([asdict(each) for each in entries], indent=1, default=lambda at: at.isoformat())
-                write_atomically(settings.home / LEDGER, text.encode())
+                write_atomically(settings.incidents / LEDGER, text.encode())
     except Timeout as error:
         raise BuilderBusy(
-            f"Another process has held {settings.home / 'incidents.lock'} for {_LOCK_SECONDS:.0f} s",
+            f"Another process has held {settings.incidents / 'ledger.lock'} for {_LOCK_SECONDS:.0f} s",
             expected="a moment",
             got="a process that hangs",
             remedy="End it; the lock goes with it.",
@@ -504,9 +503,10 @@ def watch(
     from filelock import FileLock, Timeout
 
     settings = settings_of_home(settings)
+    settings.incidents.mkdir(mode=0o700, exist_ok=True)
     channels = {name: deliver for name, deliver in (channels or {}).items() if getattr(settings, CHANNELS[name])}
     try:
-        with FileLock(settings.home / "watch.lock", timeout=0):
+        with FileLock(settings.incidents / "watch.lock", timeout=0):
             entries = look(settings)
             told, problems = _tell(settings, entries, channels, progress)
     except Timeout as error:

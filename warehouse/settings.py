@@ -200,6 +200,11 @@ class Settings:
         return self.home / "quarantine"
 
     @property
+    def incidents(self) -> Path:
+        """Steps that failed, and the ledger of who was told of what; their owner's alone, since reasons quote rows."""
+        return self.home / "incidents"
+
+    @property
     def warehouse(self) -> Path:
         """The builder's own DuckDB file; readers never open it."""
         return self.home / "warehouse.duckdb"

@@ -88,7 +88,7 @@ def test_what_a_server_refuses_first_is_told_once_all_the_same(settings, mail, h
         incidents.watch(CHANNELS, mine)
     assert (len(mail.mails), len(hook.taken)) == (1, 1)
     assert incidents.undelivered(mine) == {}
-    assert "s3cr3t" not in caplog.text + (settings.home / incidents.LEDGER).read_text()
+    assert "s3cr3t" not in caplog.text + (settings.incidents / incidents.LEDGER).read_text()
 
 
 def test_a_server_that_is_not_there_and_a_connection_that_is_not_either_are_told_without_their_address(
@@ -99,7 +99,7 @@ def test_a_server_that_is_not_there_and_a_connection_that_is_not_either_are_told
     hook.close()
     with pytest.raises(NotDelivered) as raised:
         incidents.watch(CHANNELS, mine)
-    told = str(raised.value) + (settings.home / incidents.LEDGER).read_text()
+    told = str(raised.value) + (settings.incidents / incidents.LEDGER).read_text()
     assert "webhook: ConnectionError" in told
     assert "e-mail: " in told
     assert "t0ken" not in told

@@ -140,7 +140,7 @@ def test_a_release_waits_until_somebody_accepts_it_and_a_failed_task_is_told_unt
     logs = [path for path in airflow.running.logs.rglob("*") if path.is_file()]
     assert len(logs) > 5
     assert [path.name for path in logs if PATH in path.read_text(errors="replace")] == []
-    assert PATH not in (settings.home / incidents.LEDGER).read_text()
+    assert PATH not in (settings.incidents / incidents.LEDGER).read_text()
 
 
 def the_release_says_who_accepted_it(settings, shown):

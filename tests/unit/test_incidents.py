@@ -308,7 +308,7 @@ def test_what_the_home_tells_by_itself_is_not_told_a_second_time_as_a_failed_ste
 def test_a_failed_step_does_not_write_a_secret_down(settings):
     keyed = replace(settings, fred_key="s3cr3t")
     failures.note("build.load", OSError("GET https://example.org/?api_key=s3cr3t failed"), keyed)
-    assert "s3cr3t" not in "".join(path.read_text() for path in (settings.home / failures.FOLDER).iterdir())
+    assert "s3cr3t" not in "".join(path.read_text() for path in (settings.incidents / "failed").iterdir())
     [found] = failures.noted(settings)
     assert found.what.endswith("api_key=*** failed")
 
@@ -384,7 +384,7 @@ def test_what_could_not_be_delivered_is_tried_again_and_shown_meanwhile(settings
     assert incidents.undelivered(settings) == {"e-mail": (1, "OSError")}
     said = [each for each in doctor._incidents(settings) if each.state == "wrong"]  # noqa: SLF001
     assert said[0].what == "1 message(s) of incidents were not delivered by e-mail: OSError"
-    assert "T0KEN" not in (settings.home / incidents.LEDGER).read_text()
+    assert "T0KEN" not in (settings.incidents / incidents.LEDGER).read_text()
     incidents.watch({"e-mail": inbox}, settings)
     incidents.watch({"e-mail": inbox}, settings)
     assert inbox.subjects == ["Critical: failed build.load"]
@@ -404,6 +404,14 @@ def test_a_watch_that_dies_after_a_delivery_sends_the_same_message_with_the_same
     incidents.watch({"e-mail": inbox}, settings)
     assert [each.id for each in inbox.messages] == taken
     assert incidents.ledger(settings)[0].told["e-mail"].problem == ""
+
+
+def test_reasons_may_quote_rows_so_they_are_their_owners_alone(settings, wrong, inbox):
+    wrong("load")
+    assert settings.incidents.stat().st_mode & 0o077 == 0
+    shutil.rmtree(settings.incidents)
+    incidents.watch({"e-mail": inbox}, settings)
+    assert settings.incidents.stat().st_mode & 0o077 == 0
 
 
 def test_one_channel_that_fails_does_not_keep_the_other_from_its_message(settings, wrong, inbox):

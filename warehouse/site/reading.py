@@ -180,7 +180,7 @@ class Facts:
     by_day: tuple[tuple[date, int, int, int], ...]
     """Day, fetches loaded, their rows, and new versions among them; oldest first."""
     notes: tuple[str, ...]
-    accepted: tuple[Mapping[str, Any], ...]
+    accepted: tuple[Mapping[str, Any], ...] = ()
     """Who let the release pass with new warnings, as in its manifest."""
     graph: lineage.Graph
     rests_on: Mapping[str, frozenset[str]]
