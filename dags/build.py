@@ -1,8 +1,4 @@
-"""Whatever has landed becomes a release: one builder at a time, everything pending at once, and a look once a day.
-
-With WAREHOUSE_APPROVAL=warnings a release whose gate has warnings that the current one does not have waits in `approve`
-for a person, a day at most. Meanwhile nothing else is built: what is asked about is what the builder's file holds.
-"""
+"""Whatever has landed becomes a release: one builder at a time, everything pending at once, and a look once a day."""
 
 from __future__ import annotations
 
