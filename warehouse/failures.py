@@ -107,8 +107,8 @@ def _parts(error: BaseException | None) -> dict[str, str]:
 def _without_secrets(settings: Settings, text: str) -> str:
     """Return the text without the values that settings do not show: an error of a library may quote an address."""
     for name, spec in settings.__dataclass_fields__.items():
-        if not spec.repr and (secret := getattr(settings, name)):
-            text = text.replace(str(secret), "***")
+        for secret in str(getattr(settings, name) or "").split() if not spec.repr else ():
+            text = text.replace(secret, "***")
     return text
 
 
