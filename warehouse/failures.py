@@ -15,6 +15,7 @@ from urllib.parse import quote
 from warehouse import landing
 from warehouse.archive import write_atomically
 from warehouse.errors import ApprovalNeeded, ContractViolation, DamagedFile, WarehouseError
+from warehouse.masking import masked
 from warehouse.settings import Settings
 from warehouse.stores import DAMAGED
 
@@ -50,7 +51,7 @@ def note(task: str, error: BaseException | None, settings: Settings | None = Non
     cause = _cause(error)
     if _is_told(settings, task, cause):
         return None
-    parts = {name: _without_secrets(settings, part)[:_LONGEST] for name, part in _parts(cause).items()}
+    parts = {name: masked(part)[:_LONGEST] for name, part in _parts(cause).items()}
     before = next((each.at for each in noted(settings) if each.task == task), None)
     found = Failure(
         task=task,
@@ -102,14 +103,6 @@ def _parts(error: BaseException | None) -> dict[str, str]:
         return {"what": str(error)}
     parts = {"what": error.what, "expected": error.expected, "got": error.got, "remedy": error.remedy}
     return {name: str(part) for name, part in parts.items() if part is not None}
-
-
-def _without_secrets(settings: Settings, text: str) -> str:
-    """Return the text without the values that settings do not show: an error of a library may quote an address."""
-    for name, spec in settings.__dataclass_fields__.items():
-        if not spec.repr and (secret := getattr(settings, name)):
-            text = text.replace(str(secret), "***")
-    return text
 
 
 def _is_told(settings: Settings, task: str, error: BaseException | None) -> bool:

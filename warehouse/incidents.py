@@ -69,6 +69,8 @@ _COMMANDS = {
     "build.approve": approval.COMMAND,
     "build.publish": "drypowder publish",
     "maintenance.maintain": "drypowder prune",
+    "maintenance.check_archive": "drypowder verify --archive",
+    "maintenance.back_up": "drypowder backup",
 }
 """What does the same as a task of Airflow's, by hand; of a landing it follows from its name."""
 

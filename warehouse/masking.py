@@ -47,8 +47,8 @@ _learnt: set[str] = set()
 
 
 def learn(*secrets: str | None) -> None:
-    """Mask these values from now on in this process."""
-    _learnt.update(each for each in secrets if each and len(each) >= _SHORTEST)
+    """Mask these values from now on in this process; one with spaces is a list of them."""
+    _learnt.update(each for some in secrets if some for each in some.split() if len(each) >= _SHORTEST)
 
 
 def known() -> set[str]:
