@@ -17,7 +17,13 @@ from verb_outcome import airflow_outcomes
 def maintenance() -> None:
     """Tidy the warehouse's home."""
 
-    @task(pool="duckdb_writer", retries=3, retry_delay=duration(minutes=30), retry_exponential_backoff=2)
+    @task(
+        pool="duckdb_writer",
+        queue="builder",
+        retries=3,
+        retry_delay=duration(minutes=30),
+        retry_exponential_backoff=2,
+    )
     @airflow_outcomes
     def maintain() -> int:
         from warehouse import upkeep
