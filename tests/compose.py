@@ -153,14 +153,18 @@ def image(dockerfile: Path) -> Image:
             made.folder = rest
         elif word == "USER":
             made.user = rest
-        elif word == "COPY" and rest.startswith("--from"):
-            made.taken.append(rest.split()[-1])
         elif word == "COPY":
-            *sources, target = rest.split()
-            made.copied += [(s, s if target == "./" else target) for s in sources]
+            _copy(made, rest)
         elif word == "RUN":
-            for uid, name in re.findall(r"useradd --uid (\d+) [^&]*?(\w+)\s*(?=&&|$)", rest):
-                made.users[name] = uid
+            made.users |= {n: uid for uid, n in re.findall(r"useradd --uid (\d+) [^&]*?(\w+)\s*(?=&&|$)", rest)}
             for owner, folders in re.findall(r"install -d -o (\w+) -g \w+ ([^&]+)", rest):
                 made.owned |= dict.fromkeys(folders.split(), owner)
     return made
+
+
+def _copy(made: Image, rest: str) -> None:
+    if rest.startswith("--from"):
+        made.taken.append(rest.rsplit(maxsplit=1)[-1])
+        return
+    *sources, target = rest.split()
+    made.copied += [(source, source if target == "./" else target) for source in sources]

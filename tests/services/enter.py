@@ -27,9 +27,8 @@ def bind(source: str | Path, target: Path, *, read_only: bool) -> None:
         mount("-o", "remount,bind,ro", target)
 
 
-def build(told: dict) -> None:
-    """Put the root together."""
-    root = Path(told["root"])
+def system(root: Path, etc: dict[str, str]) -> None:
+    """Put Debian's programs there, and nothing of this machine's own."""
     mount("-t", "tmpfs", "-o", "mode=0755", "root", root)
     bind("/usr", root / "usr", read_only=True)
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -51,11 +50,17 @@ def build(told: dict) -> None:
     ):
         if Path("/etc", name).exists():
             bind(Path("/etc", name).resolve(), root / "etc" / name, read_only=True)
-    for name, text in told["etc"].items():
+    for name, text in etc.items():
         (root / "etc" / name).write_text(text)
     mount("-t", "proc", "proc", root / "proc")
     mount("--rbind", "/dev", root / "dev")
     mount("-t", "tmpfs", "-o", "mode=1777,size=64m", "shm", root / "dev/shm")
+
+
+def build(told: dict) -> None:
+    """Put the root together, go there, and let nobody change it any more."""
+    root = Path(told["root"])
+    system(root, told["etc"])
     for made in told["mounts"]:
         target = root / made["target"].lstrip("/")
         if made["kind"] == "tmpfs":
