@@ -119,22 +119,23 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.core
 
+# Superset itself; `make up` starts it.
+$(VENV)/superset/.installed: requirements/superset.txt | $(VENV)/bin/uv
+	@echo "Installing Superset into $(VENV)/superset ..."
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)/superset
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(VENV)/superset/bin/python --require-hashes requirements/superset.txt
+	@touch $@
+
 # Superset's driver needs an older SQLAlchemy than the platform: what it reads releases with has a place of its own.
 $(VENV)/superset-reader/.installed: requirements/superset-reader.txt | $(VENV)/.dev
 	@$(BIN)/python -m venv --without-pip $(VENV)/superset-reader
 	@$(BIN)/uv pip sync --quiet --python $(VENV)/superset-reader/bin/python --require-hashes requirements/superset-reader.txt
 	@touch $@
 
-# What the images of docker-compose.yml are made of, for tests without an engine.
+# What Airflow's image is made of, for tests without an engine.
 $(VENV)/production/.installed: requirements/production.txt pyproject.toml | $(VENV)/.dev
 	@echo "Installing what production runs Airflow with into $(VENV)/production ..."
-	@$(BIN)/python -m venv --without-pip $(VENV)/production
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)/production
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(VENV)/production/bin/python --require-hashes requirements/production.txt
 	@$(BIN)/uv pip install --quiet --python $(VENV)/production/bin/python --no-deps --no-build-isolation -e .
-	@touch $@
-
-$(VENV)/superset/.installed: requirements/superset.txt | $(VENV)/.dev
-	@echo "Installing Superset into $(VENV)/superset ..."
-	@$(BIN)/python -m venv --without-pip $(VENV)/superset
-	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(VENV)/superset/bin/python --require-hashes requirements/superset.txt
 	@touch $@

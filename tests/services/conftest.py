@@ -12,7 +12,7 @@ import pytest
 from dotenv import dotenv_values
 
 from tests.services.containers import Compose, leave_the_network
-from tests.services.people import People
+from tests.services.people import INGESTS, People, wait_until
 from warehouse import secrets_file
 from warehouse.settings import PROJECT_ROOT
 
@@ -75,6 +75,21 @@ def people(airflow):
     """One who is logged in to Airflow for each role."""
     with closing(People(airflow.given["AIRFLOW_ADMIN_PASSWORD"])) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def day(airflow, people):
+    """One run of every ingest, and the build that they started, by Celery's workers. The builder waits for the last."""
+    expected = {*INGESTS, "build", "maintenance"}
+    wait_until(lambda: expected <= {d["dag_id"] for d in people.get("dags", limit=200)["dags"]}, 300, "every DAG")
+    people.slots(0)
+    runs = {dag: people.trigger(dag) for dag in INGESTS}
+    landed = {dag: people.ended(dag, run)["land"] for dag, run in runs.items()}
+    people.slots(1)
+    wait_until(lambda: people.get("dags/build/dagRuns")["dag_runs"], 60, "a build")
+    (first, *_) = people.get("dags/build/dagRuns", order_by="run_after")["dag_runs"]
+    built = people.ended("build", first["dag_run_id"])
+    return {"runs": runs, "landed": landed, "built": built, "build": first["dag_run_id"]}
 
 
 @pytest.fixture(scope="session")

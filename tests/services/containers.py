@@ -227,20 +227,18 @@ class Compose:
         if program_folder:
             made.environment["PATH"] = f"{program_folder}:{made.environment['PATH']}"
         user, _, group = service["user"].partition(":")
-        hostname = name
         privileges = ["--reuid", user, "--regid", group, "--clear-groups"]
         if "no-new-privileges:true" in service["security_opt"]:
             privileges.append("--no-new-privs")
         if service["cap_drop"] == ["ALL"]:
             privileges += ["--bounding-set=-all", "--inh-caps=-all"]
-        known = [
-            other for other, s in self.services.items() if set(s.get("networks", [])) & set(service.get("networks", []))
-        ]
+        mine = set(service.get("networks", []))
+        known = [n for n, other in self.services.items() if n != name and mine & set(other.get("networks", []))]
         told = {
             "root": str(self._folder("roots", name)),
             "etc": {
-                "hosts": f"127.0.0.1 localhost {' '.join(known)}\n127.0.0.1 {hostname}\n",
-                "hostname": f"{hostname}\n",
+                "hosts": f"127.0.0.1 localhost {' '.join(known)}\n127.0.1.1 {name}\n",
+                "hostname": f"{name}\n",
                 "passwd": f"root:x:0:0::/:/bin/sh\nservice:x:{user}:{group}::/tmp:/bin/sh\n",
                 "group": f"root:x:0:\nservice:x:{group}:\n",
             },
@@ -248,7 +246,7 @@ class Compose:
             "mounts": inside,
             "read_only": service["read_only"],
             "folder": made.folder,
-            "environment": {**made.environment, "HOSTNAME": hostname, **environment(service, self.given)},
+            "environment": {**made.environment, "HOSTNAME": name, **environment(service, self.given)},
             "privileges": privileges,
             "command": command,
         }  # fmt: skip
@@ -257,7 +255,7 @@ class Compose:
         with log.open("ab") as out:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--uts", *apart, "--fork",
-                 "--kill-child", "--propagation", "private", "--", "sh", "-c", f'hostname {hostname}; exec "$@"', "sh",
+                 "--kill-child", "--propagation", "private", "--", "sh", "-c", f'hostname {name}; exec "$@"', "sh",
                  "/usr/bin/python3", str(ENTER), json.dumps(told)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip

@@ -7,8 +7,11 @@ from typing import Any
 
 import httpx
 
+from warehouse.sources import tables
+
 ADDRESS = "http://127.0.0.1:8080"
 ROLES = ("viewer", "analyst", "engineer", "admin")
+INGESTS = [f"ingest__{source.code}__{table.name}" for source, table in tables()]
 DONE = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
@@ -52,7 +55,7 @@ class People:
         answer.raise_for_status()
         return answer.json()["dag_run_id"]
 
-    def ended(self, dag: str, run: str, seconds: float = 300) -> dict[str, str]:
+    def ended(self, dag: str, run: str, seconds: float = 900) -> dict[str, str]:
         """Wait for a run and return the states of its tasks."""
         wait_until(lambda: self.get(f"dags/{dag}/dagRuns/{run}")["state"] in DONE, seconds, f"{dag} {run} to end")
         return {t["task_id"]: t["state"] for t in self.tasks(dag, run)}

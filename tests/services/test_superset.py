@@ -57,15 +57,25 @@ def test_pages_may_load_nothing_from_elsewhere(client):
     assert headers["x-frame-options"] == "SAMEORIGIN"
 
 
-def test_it_sees_the_folder_of_releases_and_can_neither_write_there_nor_read_what_is_private(superset, databases):
-    home = databases.folder / "volumes" / "warehouse"
-    if not (home / "internal.duckdb").exists():  # as the builder leaves it
-        (home / "internal.duckdb").write_text("private")
-        (home / "internal.duckdb").chmod(0o400)
+def test_it_reads_the_release_that_the_builder_made_and_nothing_that_is_the_builders_own(superset, day):
+    assert day["built"]["publish"] == "success"
+    internal = superset.folder / "volumes" / "warehouse" / "internal.duckdb"
+    if not internal.exists():  # the sample has no such rows; this is how the builder would leave them
+        internal.write_text("private")
+        internal.chmod(0o400)
     container = superset.running["superset"]
+    sql = "select count(*) from metrics.latest where value is not null"
+    ask = f"import duckdb; print(duckdb.connect('/data/current/warehouse.duckdb', read_only=True).sql('{sql}').fetchone()[0])"
+    read = container.run("python", "-c", ask)
+    assert int(read.stdout) > 0, read.stderr
     assert "Read-only file system" in container.run("touch", "/data/x").stderr
-    assert container.run("ls", "/data").returncode == 0
-    assert "Permission denied" in container.run("cat", "/data/internal.duckdb").stderr
+    for command in (
+        ("ls", "/data/archive"),
+        ("ls", "/data/landing"),
+        ("ls", "/data/quarantine"),
+        ("cat", "/data/internal.duckdb"),
+    ):
+        assert "Permission denied" in container.run(*command).stderr, command
 
 
 @pytest.mark.parametrize("name", ["superset", "superset-worker"])
@@ -104,3 +114,14 @@ def test_it_does_not_start_without_a_key(superset, key):
     done = superset.running["superset"].run("superset", "version", SUPERSET_SECRET_KEY=key)
     assert done.returncode != 0
     assert "SUPERSET_SECRET_KEY has to be 32 characters or more" in done.stderr + done.stdout
+
+
+def test_a_replaced_key_is_taken_over_at_the_next_start(superset):
+    told = superset.services["superset-init"]["environment"]
+    old = told["SUPERSET_SECRET_KEY"]
+    try:
+        told["SUPERSET_SECRET_KEY"] = f"{'another-key-of-some-length-' * 2},{old}"
+        superset.restart("superset-init")
+        assert "as they should be" in superset.running["superset-init"].tail()
+    finally:
+        told["SUPERSET_SECRET_KEY"] = old
