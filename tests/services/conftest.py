@@ -30,9 +30,6 @@ def compose(tmp_path_factory):
     assert os.geteuid() == 0, "These tests take root: namespaces, mounts and users."
     leave_the_network()
     folder = tmp_path_factory.mktemp("compose")
-    for path in (folder, *folder.parents):  # the services' users have to get at their volumes
-        if path.stat().st_uid == os.geteuid() and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o011)
     shutil.copy(PROJECT_ROOT / secrets_file.COMPOSE, folder)
     secrets_file.write(folder)
     given = {
@@ -78,18 +75,22 @@ def people(airflow):
 
 
 @pytest.fixture(scope="session")
-def day(airflow, people):
-    """One run of every ingest, and the build that they started, by Celery's workers. The builder waits for the last."""
+def landed(airflow, people):
+    """One run of every ingest by Celery's worker: its id and its task's state by DAG. The builder waits."""
     expected = {*INGESTS, "build", "maintenance"}
     wait_until(lambda: expected <= {d["dag_id"] for d in people.get("dags", limit=200)["dags"]}, 300, "every DAG")
     people.slots(0)
     runs = {dag: people.trigger(dag) for dag in INGESTS}
-    landed = {dag: people.ended(dag, run)["land"] for dag, run in runs.items()}
+    return {dag: (run, people.ended(dag, run)["land"]) for dag, run in runs.items()}
+
+
+@pytest.fixture(scope="session")
+def built(landed, people):
+    """The build that the landings started, by Celery's builder: its id, and its tasks' states."""
     people.slots(1)
     wait_until(lambda: people.get("dags/build/dagRuns")["dag_runs"], 60, "a build")
     (first, *_) = people.get("dags/build/dagRuns", order_by="run_after")["dag_runs"]
-    built = people.ended("build", first["dag_run_id"])
-    return {"runs": runs, "landed": landed, "built": built, "build": first["dag_run_id"]}
+    return first["dag_run_id"], people.ended("build", first["dag_run_id"])
 
 
 @pytest.fixture(scope="session")

@@ -250,13 +250,16 @@ class Compose:
             "privileges": privileges,
             "command": command,
         }  # fmt: skip
+        description = self._folder("told") / f"{name}.json"
+        description.touch(mode=0o600)
+        description.write_text(json.dumps(told))
         log = self._folder("logs") / f"{name}.log"
         apart = ["--net"] if service.get("network_mode") == "none" else []
         with log.open("ab") as out:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--uts", *apart, "--fork",
                  "--kill-child", "--propagation", "private", "--", "sh", "-c", f'hostname {name}; exec "$@"', "sh",
-                 "/usr/bin/python3", str(ENTER), json.dumps(told)],
+                 "/usr/bin/python3", str(ENTER), str(description)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.running[name] = Container(name=name, process=process, log=log, told=told)

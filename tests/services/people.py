@@ -55,7 +55,7 @@ class People:
         answer.raise_for_status()
         return answer.json()["dag_run_id"]
 
-    def ended(self, dag: str, run: str, seconds: float = 900) -> dict[str, str]:
+    def ended(self, dag: str, run: str, seconds: float = 1800) -> dict[str, str]:
         """Wait for a run and return the states of its tasks."""
         wait_until(lambda: self.get(f"dags/{dag}/dagRuns/{run}")["state"] in DONE, seconds, f"{dag} {run} to end")
         return {t["task_id"]: t["state"] for t in self.tasks(dag, run)}

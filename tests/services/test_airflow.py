@@ -39,7 +39,10 @@ ACTIONS = {
         "engineer", "PATCH", "/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/land/-1/hitlDetails", {"chosen_options": ["x"]},
     ),
     "say that an asset has news": ("engineer", "POST", "/api/v2/assets/events", {"asset_id": 0}),
-    "see a backfill": ("engineer", "GET", f"/api/v2/backfills?dag_id={DAG}", None),
+    "plan a backfill": (
+        "engineer", "POST", "/api/v2/backfills/dry_run",
+        {"dag_id": DAG, "from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-02T00:00:00Z"},
+    ),
     "see pools": ("engineer", "GET", "/api/v2/pools", None),
     "change a pool": ("engineer", "PATCH", "/api/v2/pools/nowhere", {"pool": "nowhere", "slots": 1, "include_deferred": False}),
     "set a variable": ("engineer", "POST", "/api/v2/variables", {"key": "k-{role}", "value": "v"}),
@@ -56,9 +59,9 @@ ACTIONS = {
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_role_may_do_what_it_is_for_and_no_more(people, day, action, role):
+def test_a_role_may_do_what_it_is_for_and_no_more(people, landed, action, role):
     least, method, path, body = ACTIONS[action]
-    path = path.format(dag=DAG, run=day["runs"][DAG])
+    path = path.format(dag=DAG, run=landed[DAG][0])
     body = json.loads(json.dumps(body).replace("{role}", role))
     if action == "trigger a DAG":
         body = {"logical_date": "not a date"}  # who may is told what is wrong with it
@@ -107,24 +110,24 @@ def test_the_next_start_takes_back_what_a_role_was_given_by_hand_and_encrypts_wi
 # --------------------------------------------------------------------------------------------------- what it does
 
 
-def test_a_day_of_the_sample_goes_through_celery_to_a_release(airflow, day):
-    assert set(day["landed"].values()) == {"success", "skipped"}
-    assert day["landed"][DAG] == "success"
-    assert day["built"] == dict.fromkeys(STEPS, "success")
+def test_a_day_of_the_sample_goes_through_celery_to_a_release(airflow, landed, built):
+    assert {state for _, state in landed.values()} == {"success", "skipped"}
+    assert landed[DAG][1] == "success"
+    assert built[1] == dict.fromkeys(STEPS, "success")
     home = airflow.folder / "volumes" / "warehouse"
     with warehouse.connect(home) as connection:
         assert connection.execute("select count(*) from metrics.latest").fetchone()[0] > 0
 
 
-def test_whatever_writes_the_builders_file_ran_on_the_builder_and_nothing_else_did(people, day):
-    where = {(t["queue"], t["hostname"]) for t in people.tasks("build", day["build"])}
+def test_whatever_writes_the_builders_file_ran_on_the_builder_and_nothing_else_did(people, landed, built):
+    where = {(t["queue"], t["hostname"]) for t in people.tasks("build", built[0])}
     assert where == {("builder", "builder")}
-    (land,) = people.tasks(DAG, day["runs"][DAG])
+    (land,) = people.tasks(DAG, landed[DAG][0])
     assert (land["queue"], land["hostname"]) == ("default", "worker")
 
 
-def test_a_tasks_log_can_be_read_though_no_worker_serves_one(people, day):
-    log = people.get(f"dags/build/dagRuns/{day['build']}/taskInstances/publish/logs/1")
+def test_a_tasks_log_can_be_read_though_no_worker_serves_one(people, built):
+    log = people.get(f"dags/build/dagRuns/{built[0]}/taskInstances/publish/logs/1")
     assert "Could not read" not in json.dumps(log)
     assert any("publish" in json.dumps(line) for line in log["content"])
 
@@ -171,7 +174,7 @@ def test_workers_know_no_address_of_the_database_and_no_key(airflow):
             assert airflow.given[secret] not in told, secret
 
 
-def test_no_secret_stands_in_a_log_or_on_a_command_line(airflow, day):
+def test_no_secret_stands_in_a_log_or_on_a_command_line(airflow, landed):
     secrets = {v for k, v in airflow.given.items() if k.endswith(("_PASSWORD", "_KEY", "_SECRET")) and len(v) > 20}
     assert len(secrets) >= 12
     logs = [*(airflow.folder / "logs").iterdir(), *(airflow.folder / "volumes" / "airflow-logs").rglob("*.log")]

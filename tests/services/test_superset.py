@@ -57,8 +57,8 @@ def test_pages_may_load_nothing_from_elsewhere(client):
     assert headers["x-frame-options"] == "SAMEORIGIN"
 
 
-def test_it_reads_the_release_that_the_builder_made_and_nothing_that_is_the_builders_own(superset, day):
-    assert day["built"]["publish"] == "success"
+def test_it_reads_the_release_that_the_builder_made_and_nothing_that_is_the_builders_own(superset, built):
+    assert built[1]["publish"] == "success"
     internal = superset.folder / "volumes" / "warehouse" / "internal.duckdb"
     if not internal.exists():  # the sample has no such rows; this is how the builder would leave them
         internal.write_text("private")
