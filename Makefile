@@ -40,6 +40,7 @@ check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, d
 
 test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m slow tests
+	@echo "Left out: make test-root and make test-services, which take root, and make browser."
 
 test-root: setup-dev  ## What takes root: a disk that is full or cannot be written to, at every step (mounts one in memory)
 	@$(BIN)/pytest -q -m root tests/root
