@@ -8,7 +8,8 @@ WORKERS ?= 2
 export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs audit setup setup-dev check test test-root browser drill bench generate lock sample format clean dbt
+.PHONY: help demo up down logs secrets audit setup setup-dev check test test-root test-services browser drill bench \
+	generate lock sample format clean dbt
 
 help:  ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,6 +26,9 @@ down:  ## Stop what `make up` started
 logs:  ## Follow the logs of what `make up` started
 	@$(BIN)/drypowder logs --follow
 
+secrets: setup  ## Write the secrets that docker-compose.yml demands into .env, where they lack (ARGS="--rotate NAME" replaces one)
+	@$(BIN)/drypowder secrets $(ARGS)
+
 check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, dag and convention tests: before every commit
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -40,9 +44,18 @@ check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, d
 
 test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m slow tests
+	@echo "Left out: make test-root and make test-services, which take root, and make browser."
 
 test-root: setup-dev  ## What takes root: a disk that is full or cannot be written to, at every step (mounts one in memory)
 	@$(BIN)/pytest -q -m root tests/root
+
+# Debian starts servers as it installs them: these tests start their own.
+test-services: setup-dev $(VENV)/production/.installed $(VENV)/superset/.installed  ## The services of docker-compose.yml on real PostgreSQL and Redis, which it installs (root)
+	@test "$$(id -u)" = 0 || { echo "It takes root: namespaces, mounts and users of each service's own."; exit 1; }
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || { apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --yes --no-install-recommends \
+		postgresql redis-server >/dev/null; }
+	@$(BIN)/pytest -q -n 0 -m services tests/services
 
 # As root it installs what is missing, as CI does; anyone else is told what to type.
 browser: setup-dev  ## A release's catalogue and quality report in a real Chromium, which it installs as root
@@ -129,4 +142,12 @@ $(VENV)/superset/.installed: requirements/superset.txt | $(VENV)/bin/uv
 $(VENV)/superset-reader/.installed: requirements/superset-reader.txt | $(VENV)/.dev
 	@$(BIN)/python -m venv --without-pip $(VENV)/superset-reader
 	@$(BIN)/uv pip sync --quiet --python $(VENV)/superset-reader/bin/python --require-hashes requirements/superset-reader.txt
+	@touch $@
+
+# What Airflow's image is made of, for tests without an engine.
+$(VENV)/production/.installed: requirements/production.txt pyproject.toml | $(VENV)/.dev
+	@echo "Installing what production runs Airflow with into $(VENV)/production ..."
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)/production
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(VENV)/production/bin/python --require-hashes requirements/production.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV)/production/bin/python --no-deps --no-build-isolation -e .
 	@touch $@

@@ -23,6 +23,7 @@ LANDED = AssetAny(*(Asset(f"landing/{source.code}/{table.name}") for source, tab
     max_active_runs=1,
     default_args={
         "pool": "duckdb_writer",  # one slot: DuckDB takes one writer
+        "queue": "builder",  # one worker with one slot, where Celery runs the tasks; elsewhere it says nothing
         "retries": 3,  # another builder holds the lock, by hand perhaps
         "retry_delay": duration(minutes=5),
         "retry_exponential_backoff": 2,

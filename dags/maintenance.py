@@ -18,7 +18,13 @@ from verb_outcome import NOTED, airflow_outcomes
 def maintenance() -> None:
     """Tidy the warehouse's home, read some of the archive, and copy all of it. None hides that another failed."""
 
-    @task(pool="duckdb_writer", retries=3, retry_delay=duration(minutes=30), retry_exponential_backoff=2)
+    @task(
+        pool="duckdb_writer",
+        queue="builder",
+        retries=3,
+        retry_delay=duration(minutes=30),
+        retry_exponential_backoff=2,
+    )
     @airflow_outcomes
     def maintain() -> int:
         from warehouse import upkeep

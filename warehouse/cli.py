@@ -1009,6 +1009,19 @@ def generate(
 
 
 @app.command()
+def secrets(
+    *,
+    rotate: Annotated[str, typer.Option(help="Replace this one, and say which services have to start anew.")] = "",
+) -> None:
+    """Write the secrets that docker-compose.yml demands into .env, where they lack; never print one."""
+    from warehouse import secrets_file
+
+    project = _settings().project
+    done = secrets_file.rotate(project, rotate) if rotate else secrets_file.write(project)
+    out.print(str(done), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is wrong with this installation and what to type."""
     from warehouse.doctor import examine

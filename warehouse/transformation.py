@@ -105,6 +105,8 @@ def run_dbt(
         str(settings.dbt_project.resolve()),
         "--target-path",
         str(target.resolve()),
+        "--log-path",  # dbt makes this folder even where it logs nothing, and the project may be read-only
+        str((target / "logs").resolve()),
     ]
     process = subprocess.Popen(  # noqa: S603  (our own arguments)
         arguments,

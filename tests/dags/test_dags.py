@@ -158,5 +158,10 @@ def test_whatever_writes_the_builders_file_queues_in_one_pool_and_nothing_else_d
     assert set(pools.values()) == {"duckdb_writer", "default_pool"}
 
 
+def test_what_queues_in_the_builders_pool_runs_on_its_worker_and_nothing_else_does(bag):
+    places = {(task.pool, task.queue) for dag in bag.dags.values() for task in dag.tasks}
+    assert places == {("duckdb_writer", "builder"), ("default_pool", "default")}
+
+
 def test_no_dag_runs_twice_at_once_or_catches_up(bag):
     assert {(dag.max_active_runs, dag.catchup) for dag in bag.dags.values()} == {(1, False)}

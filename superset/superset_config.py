@@ -1,0 +1,121 @@
+"""Superset's settings, from the environment alone.
+
+SUPERSET_SECRET_KEY is needed always. With SUPERSET_DATABASE_URI and SUPERSET_REDIS_URL it is the production shape
+(docker-compose.yml); without them one process on one machine (`make up`), with SQLite under SUPERSET_HOME.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+# ------------------------------------------------------------------------------------------------- secrets
+# `drypowder secrets --rotate` keeps the key before behind a comma; superset-init encrypts anew what it had encrypted.
+SECRET_KEY, _, _previous = os.environ.get("SUPERSET_SECRET_KEY", "").partition(",")
+PREVIOUS_SECRET_KEY = _previous or None
+_LEAST = 32
+if len(SECRET_KEY) < _LEAST:
+    raise SystemExit(f"SUPERSET_SECRET_KEY has to be {_LEAST} characters or more. `make secrets` writes one into .env.")
+
+
+def _derived(purpose: str) -> str:
+    return hashlib.sha256(f"{purpose}:{SECRET_KEY}".encode()).hexdigest()
+
+
+# Of features that are off; Superset's own defaults are known to everyone.
+GUEST_TOKEN_JWT_SECRET = _derived("guest")
+GLOBAL_ASYNC_QUERIES_JWT_SECRET = _derived("async")
+
+# -------------------------------------------------------------------------------- where it keeps what it knows
+_home = Path(os.environ.get("SUPERSET_HOME") or Path.home() / ".superset")
+_database, _redis = os.environ.get("SUPERSET_DATABASE_URI"), os.environ.get("SUPERSET_REDIS_URL")
+DATA_DIR = str(_home)
+UPLOAD_FOLDER = str(_home / "uploads")
+SQLALCHEMY_DATABASE_URI = _database or f"sqlite:///{_home / 'superset.db'}?check_same_thread=false"
+
+PREFIX = "superset:"
+"""Of every key in Redis: its user may touch no other (deploy/redis.sh)."""
+
+
+def _cache(name: str, seconds: int) -> dict[str, object]:
+    key = {"CACHE_DEFAULT_TIMEOUT": seconds, "CACHE_KEY_PREFIX": f"{PREFIX}{name}:"}
+    if _redis:
+        return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": _redis, **key}
+    return {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 500, **key}
+
+
+CACHE_CONFIG = _cache("metadata", 3600)
+DATA_CACHE_CONFIG = _cache("data", 3600)
+FILTER_STATE_CACHE_CONFIG = _cache("filters", 90 * 86400)
+EXPLORE_FORM_DATA_CACHE_CONFIG = _cache("explore", 7 * 86400)
+
+
+class CeleryConfig:
+    """What the worker takes its work from."""
+
+    broker_url = _redis
+    result_backend = _redis
+    broker_transport_options = {"global_keyprefix": PREFIX}  # noqa: RUF012  (read by Celery, never changed)
+    result_backend_transport_options = {"global_keyprefix": PREFIX}  # noqa: RUF012
+    broker_connection_retry_on_startup = True
+    imports = ("superset.sql_lab", "superset.tasks.cache")
+    worker_prefetch_multiplier = 1
+    task_acks_late = False
+
+
+CELERY_CONFIG = CeleryConfig if _redis else None
+if _redis:
+    from flask_caching.backends.rediscache import RedisCache
+    from redis import Redis
+
+    RESULTS_BACKEND = RedisCache(Redis.from_url(_redis), key_prefix=f"{PREFIX}results:")
+
+# --------------------------------------------------------------------------------------------- who may come in
+AUTH_USER_REGISTRATION = False
+PUBLIC_ROLE_LIKE = None
+WTF_CSRF_ENABLED = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+# Behind a proxy that speaks TLS: cookies go nowhere else, and the proxy's headers are believed.
+SESSION_COOKIE_SECURE = ENABLE_PROXY_FIX = bool(os.environ.get("SUPERSET_HTTPS"))
+RATELIMIT_ENABLED = True
+AUTH_RATE_LIMITED = True
+AUTH_RATE_LIMIT = "20 per minute"
+RATELIMIT_STORAGE_URI = _redis or "memory://"
+RATELIMIT_STORAGE_OPTIONS = {"key_prefix": f"{PREFIX}limits"} if _redis else {}
+
+# Pages load from here alone: no telemetry, no map tiles, no fonts of others.
+TALISMAN_ENABLED = True
+TALISMAN_CONFIG = {
+    "content_security_policy": {
+        "default-src": ["'self'"],
+        "base-uri": ["'self'"],
+        "connect-src": ["'self'"],
+        "font-src": ["'self'", "data:"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'self'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "object-src": "'none'",
+        "script-src": ["'self'", "'strict-dynamic'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "worker-src": ["'self'", "blob:"],
+    },
+    "content_security_policy_nonce_in": ["script-src"],
+    "force_https": False,  # the proxy's to do
+    "session_cookie_secure": SESSION_COOKIE_SECURE,
+}
+
+# ------------------------------------------------------------------------------------------------ what it does
+FEATURE_FLAGS = {
+    "ALERT_REPORTS": False,
+    "CSS_TEMPLATES": False,
+    "EMBEDDABLE_CHARTS": False,
+    "EMBEDDED_SUPERSET": False,
+    "ENABLE_TEMPLATE_PROCESSING": False,
+}
+CSV_EXTENSIONS: set[str] = set()
+EXCEL_EXTENSIONS: set[str] = set()
+COLUMNAR_EXTENSIONS: set[str] = set()
+ALLOWED_EXTENSIONS: set[str] = set()
+LOG_LEVEL = "INFO"
