@@ -96,8 +96,25 @@ def airflow_environment(home: Path, project: Path, port: int, given: Mapping[str
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        **_watched(given),
         **sqlite_for("scheduler", home),
     }
+
+
+def _watched(given: Mapping[str, str]) -> dict[str, str]:
+    """Return how Airflow is watched: as the warehouse's own settings say that it is (docs/observability.md)."""
+    made = {}
+    if address := given.get("WAREHOUSE_STATSD"):
+        host, _, port = address.rpartition(":")
+        made |= {
+            "AIRFLOW__METRICS__STATSD_ON": "True",
+            "AIRFLOW__METRICS__STATSD_HOST": host.strip("[]"),
+            "AIRFLOW__METRICS__STATSD_PORT": port,
+            "AIRFLOW__METRICS__STATSD_PREFIX": "airflow",
+        }
+    if given.get("WAREHOUSE_LOG") == "json":
+        made["AIRFLOW__LOGGING__JSON_LOGS"] = "True"
+    return made
 
 
 def sqlite_for(component: str, home: Path) -> dict[str, str]:

@@ -33,8 +33,6 @@ DEMANDED = {name for name, how in variables(raw()) if how == ":?"}
 AIRFLOW = {
     "airflow-init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "builder",
 }  # fmt: skip
-NOT_YET = {"backup"}
-"""Verbs that a service calls and another branch brings. Empty this when `drypowder backup` is there."""
 
 
 def secrets() -> dict[str, str]:
@@ -371,8 +369,7 @@ def test_every_verb_of_ours_is_one():
     called = set(re.findall(r"(?:if|then|do|;|&&|^)\s*drypowder ([a-z-]+)", code, re.MULTILINE))
     assert called == {"backup"}
     verbs = set(typer.main.get_command(app).commands)
-    assert called <= verbs | NOT_YET
-    assert not NOT_YET & verbs, "it is there by now: empty NOT_YET"
+    assert called <= verbs
 
 
 def test_every_airflow_command_takes_the_options_that_it_is_given(tmp_path):

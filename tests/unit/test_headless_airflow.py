@@ -16,6 +16,8 @@ import stamina
 
 from tests.unit.toy import Reply
 from warehouse.airflow_api import AirflowApi, OrchestrationFailed, _log_retries
+from warehouse.airflow_settings import airflow_environment
+from warehouse.errors import ConfigurationError
 from warehouse.headless_airflow import HeadlessAirflow
 from warehouse.processes import end_leftovers
 from warehouse.settings import PROJECT_ROOT
@@ -128,3 +130,30 @@ def test_who_is_stopped_while_ending_what_was_left_ends_it_nevertheless(airflow,
 
     assert len(told) == len(["ending it", "ending it again"])
     assert in_session(left_behind) == []
+
+
+def test_airflow_is_watched_as_the_warehouse_is(tmp_path):
+    watched = airflow_environment(
+        tmp_path, PROJECT_ROOT, 8080, {"WAREHOUSE_STATSD": "[::1]:8125", "WAREHOUSE_LOG": "json"}
+    )
+    told = {name: text for name, text in watched.items() if "STATSD" in name or "JSON" in name}
+    assert told == {
+        "WAREHOUSE_STATSD": "[::1]:8125",
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "::1",
+        "AIRFLOW__METRICS__STATSD_PORT": "8125",
+        "AIRFLOW__METRICS__STATSD_PREFIX": "airflow",
+        "AIRFLOW__LOGGING__JSON_LOGS": "True",
+    }
+    alone = airflow_environment(tmp_path, PROJECT_ROOT, 8080, {})
+    assert not [name for name in alone if "STATSD" in name or "JSON_LOGS" in name]
+
+
+def test_what_all_installations_have_in_common_is_read_from_one_file(tmp_path):
+    made = airflow_environment(tmp_path, PROJECT_ROOT, 8080, {})
+    for line in (PROJECT_ROOT / "deploy" / "airflow.env").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            assert made[name] == value
+    with pytest.raises(ConfigurationError, match="common settings are not there"):
+        airflow_environment(tmp_path, tmp_path, 8080, {})
