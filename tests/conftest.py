@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from warehouse import masking
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -32,11 +34,13 @@ def recordings() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def loggers_as_they_were():
-    """Undo what a command that a test ran in this process has set: levels, and root's handlers."""
+def process_as_it_was():
+    """Undo what a test has set in this process: levels of loggers, root's handlers, secrets to mask."""
+    learnt = set(masking._learnt)  # noqa: SLF001
     root, runs = logging.getLogger(), logging.getLogger("warehouse.runs")
     before = root.level, list(root.handlers), runs.level
     yield
     root.setLevel(before[0])
     root.handlers[:] = before[1]
     runs.setLevel(before[2])
+    masking._learnt.intersection_update(learnt)  # noqa: SLF001

@@ -61,7 +61,7 @@ def test_every_line_of_a_verb_carries_its_run_also_those_of_its_threads(home, li
 
 def test_a_library_s_lines_carry_it_too_and_none_does_outside(home, lines):
     home.says(rate("2026-01-01", 1))
-    other = logging.getLogger("great_expectations.of.somebody")
+    other = logging.getLogger("library.of.somebody")
     with runs.under(NIGHTLY):
         other.warning("inside")
     other.warning("outside")
