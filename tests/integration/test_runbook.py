@@ -22,6 +22,7 @@ MAY_END_WITH_1 = {
     "drypowder incidents": "",  # something is wrong in a home of old figures
     "drypowder doctor": "",  # it has something to say of this machine
     "drypowder rollback": "has no release before it",
+    "drypowder logs --lines 5": "Start the services with `make up`",  # tests/integration/test_serving.py has some
 }
 """And what it then has to say."""
 

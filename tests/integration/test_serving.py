@@ -28,11 +28,11 @@ pytestmark = pytest.mark.slow
 SERVICES = {"api-server", "dag-processor", "scheduler", "triggerer"}
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+@pytest.fixture
+def settings(tmp_path):
     """A home whose Airflow runs, from the first `up` on."""
     made = Settings(
-        home=tmp_path_factory.mktemp("a long name, for a socket has little room " * 2),
+        home=tmp_path / ("a long name, for a socket has little room, " * 2 + "and blanks"),
         sources=f"recorded:{PROJECT_ROOT / 'sample'}",
         airflow_port=free_port(),
         superset_port=free_port(),
@@ -72,7 +72,7 @@ def wait_until(condition, seconds=300):
         time.sleep(0.3)
 
 
-def test_up_starts_everything_prints_passwords_once_and_may_be_said_again(settings):
+def up_starts_everything_prints_passwords_once_and_may_be_said_again(settings):
     first = verb(serving.up, settings)
     before = states(settings)
     assert set(before) >= SERVICES
@@ -88,7 +88,7 @@ def test_up_starts_everything_prints_passwords_once_and_may_be_said_again(settin
         assert password not in second
 
 
-def test_only_its_owner_reads_what_is_secret(settings):
+def only_its_owner_reads_what_is_secret(settings):
     for path in ("airflow/passwords.json", "airflow/secrets.json", "services/supervisord.conf"):
         assert stat.S_IMODE((settings.home / path).stat().st_mode) == 0o600, path
     secret = [
@@ -100,7 +100,7 @@ def test_only_its_owner_reads_what_is_secret(settings):
         assert not [word for word in secret if word in text], log.name
 
 
-def test_it_listens_on_loopback_alone(settings):
+def it_listens_on_loopback_alone(settings):
     listening = [
         c.laddr.ip
         for process in in_sessions(sessions(settings))
@@ -111,7 +111,7 @@ def test_it_listens_on_loopback_alone(settings):
     assert set(listening) == {"127.0.0.1"}
 
 
-def test_who_has_no_password_sees_nothing_and_a_viewer_starts_nothing(settings):
+def who_has_no_password_sees_nothing_and_a_viewer_starts_nothing(settings):
     url = f"http://127.0.0.1:{settings.airflow_port}"
     assert httpx.get(f"{url}/api/v2/dags").status_code == 401
     assert httpx.post(f"{url}/auth/token", json={"username": "admin", "password": "guess"}).status_code == 401
@@ -124,7 +124,7 @@ def test_who_has_no_password_sees_nothing_and_a_viewer_starts_nothing(settings):
     assert log_in(settings, "engineer").get("pools/duckdb_writer")["slots"] == 1
 
 
-def test_a_backfill_of_airflows_asks_for_the_days_it_names(settings):
+def a_backfill_of_airflows_asks_for_the_days_it_names(settings):
     engineer = log_in(settings, "engineer")
     asked = {
         "dag_id": "ingest__tic__major_foreign_holders", "max_active_runs": 1, "run_backwards": False, "dag_run_conf": {},
@@ -140,7 +140,7 @@ def test_a_backfill_of_airflows_asks_for_the_days_it_names(settings):
     assert list(landed.rglob("*.parquet"))
 
 
-def test_a_killed_scheduler_comes_back_and_takes_up_its_work(settings):
+def a_killed_scheduler_comes_back_and_takes_up_its_work(settings):
     engineer = log_in(settings, "engineer")
     before = states(settings)["scheduler"].pid
     os.kill(before, signal.SIGKILL)
@@ -153,14 +153,14 @@ def test_a_killed_scheduler_comes_back_and_takes_up_its_work(settings):
     assert now.pid != before
 
 
-def test_a_port_that_is_taken_is_said_before_anything_starts(settings, tmp_path):
+def a_port_that_is_taken_is_said_before_anything_starts(settings, tmp_path):
     other = replace(settings, home=tmp_path / "other")
     with pytest.raises(ConfigurationError, match=f"port {settings.airflow_port} .* already.*WAREHOUSE_AIRFLOW_PORT"):
         verb(serving.up, other)
     assert not (other.home / "services" / "sessions.json").exists()
 
 
-def test_logs_of_one_service_and_an_unknown_one(settings):
+def logs_of_one_service_and_an_unknown_one(settings):
     shown = subprocess.run(
         command(settings, "logs", "scheduler", "--lines", "3"),
         env=environment(settings),
@@ -176,7 +176,7 @@ def test_logs_of_one_service_and_an_unknown_one(settings):
     assert "scheduler" in unknown.stderr
 
 
-def test_down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings):
+def down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings):
     mine = sessions(settings)
     pid = next(iter(mine))
     os.kill(pid, signal.SIGKILL)
@@ -187,3 +187,16 @@ def test_down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings):
 
     assert in_sessions(mine) == []
     assert "Nothing runs" in verb(serving.down, settings)
+
+
+def test_airflow_in_the_background(settings, tmp_path):
+    # One test and not nine: they share one Airflow, in this order, and two workers would each start one.
+    up_starts_everything_prints_passwords_once_and_may_be_said_again(settings)
+    only_its_owner_reads_what_is_secret(settings)
+    it_listens_on_loopback_alone(settings)
+    who_has_no_password_sees_nothing_and_a_viewer_starts_nothing(settings)
+    a_backfill_of_airflows_asks_for_the_days_it_names(settings)
+    a_killed_scheduler_comes_back_and_takes_up_its_work(settings)
+    a_port_that_is_taken_is_said_before_anything_starts(settings, tmp_path)
+    logs_of_one_service_and_an_unknown_one(settings)
+    down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings)
