@@ -31,7 +31,8 @@ def command(settings: Settings, *arguments: str) -> list[str]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("WAREHOUSE_")}
+    # Tests of DAGs, which may be in the same process, have set Airflow's.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("WAREHOUSE_", "AIRFLOW"))}
     given = {"WAREHOUSE_HOME": str(settings.home), "WAREHOUSE_SOURCES": settings.sources, "COLUMNS": "400"}
     return {**kept, **given, **({"WAREHOUSE_NOW": settings.now} if settings.now else {})}
 

@@ -17,6 +17,7 @@ import os
 import socket
 import struct
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,13 @@ def leave_the_network() -> None:
         raise Failed(f"No network namespace: {os.strerror(ctypes.get_errno())}. These tests take root.")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         fcntl.ioctl(probe, 0x8914, struct.pack("16sH14x", b"lo", 0x1))  # SIOCSIFFLAGS, IFF_UP
+
+
+def _interpreter(venv: Path) -> list[str]:
+    """Return the folder of the Python that an environment was made with, where it is none of Debian's."""
+    lines = dict(line.split(" = ", 1) for line in (venv / "pyvenv.cfg").read_text().splitlines() if " = " in line)
+    prefix = Path(lines["home"]).resolve().parent
+    return [] if prefix == Path("/usr") else [str(prefix)]
 
 
 def _postgres() -> tuple[str, Path]:
@@ -220,6 +228,7 @@ class Compose:
                 for source, target in made.copied
             ]
             files += [{"target": path, "source": str(venv)} for path in made.taken]
+            files += [{"target": path, "source": path} for path in _interpreter(venv)]
             inside = [{"kind": "bind", "read_only": True, **file} for file in files] + inside
         elif service["image"].startswith("postgres:"):
             start, program_folder = _postgres()
@@ -259,7 +268,7 @@ class Compose:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--uts", *apart, "--fork",
                  "--kill-child", "--propagation", "private", "--", "sh", "-c", f'hostname {name}; exec "$@"', "sh",
-                 "/usr/bin/python3", str(ENTER), str(description)],
+                 sys.executable, str(ENTER), str(description)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.running[name] = Container(name=name, process=process, log=log, told=told)

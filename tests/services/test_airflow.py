@@ -18,7 +18,7 @@ from warehouse.settings import PROJECT_ROOT
 pytestmark = pytest.mark.services
 
 DAG = "ingest__chicagofed__nfci"
-STEPS = ["load", "validate", "transform", "check", "publish"]
+STEPS = ["load", "validate", "transform", "check", "approve", "publish"]
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "builder")
 
 
