@@ -190,6 +190,13 @@ def test_a_large_file_goes_in_parts_and_comes_back_the_same(home, storage, tmp_p
     assert bucket.digest(each.key) == digest_of_content(bucket, each.key) == digest
 
 
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_reader_that_polls_sees_one_whole_release_or_the_other(home, storage):
     upload.upload(settings=home)
     restate(home, 99)
@@ -207,11 +214,13 @@ def test_a_reader_that_polls_sees_one_whole_release_or_the_other(home, storage):
 
     reader = threading.Thread(target=poll)
     reader.start()
-    time.sleep(0.2)
-    upload.upload(settings=home)
-    time.sleep(0.5)
-    done.set()
-    reader.join()
+    try:
+        wait_until(lambda: seen)
+        upload.upload(settings=home)
+        wait_until(lambda: seen[-1][0] == second.id)
+    finally:
+        done.set()
+        reader.join()
     ids = [each[0] for each in seen]
     assert set(ids) == {first.id, second.id}
     assert ids == sorted(ids)
