@@ -103,7 +103,7 @@ def airflow_environment(home: Path, project: Path, port: int, given: Mapping[str
 
 def _watched(given: Mapping[str, str]) -> dict[str, str]:
     """Return how Airflow is watched: as the warehouse's own settings say that it is (docs/observability.md)."""
-    made = {}
+    made: dict[str, str] = {}
     if address := given.get("WAREHOUSE_STATSD"):
         host, _, port = address.rpartition(":")
         made |= {
