@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,13 @@ class Compose:
         """End a service with all its processes."""
         container = self.running.pop(name, None)
         if container:
-            container.process.kill()  # and with it, by the kernel, all of its namespace
+            # The first process of its namespace by name: the kernel forgets to end it with its parent once it is another
+            # user's. With it the kernel ends all of the namespace.
+            with suppress(psutil.Error):  # one that has ended
+                for process in psutil.Process(container.process.pid).children(recursive=True):
+                    with suppress(psutil.Error):
+                        process.kill()
+            container.process.kill()
             container.process.wait()
 
     def down(self) -> None:
