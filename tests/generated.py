@@ -718,12 +718,10 @@ def _h15(world: World, rng: np.random.Generator) -> pd.DataFrame:
         f"RIFLGFCY{int(name[:-2]):02d}_XII_N.B": world.on(values, days) for name, values in world.real_curve.items()
     }
     series |= {"RIFSPFF_N.B": world.target(days) + 0.08, "RIFSPBLP_N.B": world.target(days) + 3.25}
-    frame = board_series(
+    return board_series(
         panel(days, series, key="series_name", day="period_end", value="value"),
         frequency_code="9", unit_name="Percent:_Per_Year", currency_code="NA",
     )  # fmt: skip
-    of_the_treasury = frame["series_name"].astype(str).str.startswith("RIFLGFC")  # taken over, and the same in both
-    return pd.concat([frame[of_the_treasury], revised(frame[~of_the_treasury], rng, 0.0005, 0.01, "value")])
 
 
 @makes("board", "h10")

@@ -69,7 +69,7 @@ def test_rows_keep_their_contract(raw, source, table):
 
 
 def test_records_are_revised_and_withdrawn(raw):
-    for name, key in (("board__h15", "series_name, period_end"), ("tic__foreign_holdings", "country_code, month_end")):
+    for name, key in (("board__h8", "series_name, period_end"), ("tic__foreign_holdings", "country_code, month_end")):
         again = f"select {key} from raw.{name} group by all having count(distinct _row_hash) > 1"
         assert raw.execute(again).fetchall(), name
     counts = [
