@@ -58,7 +58,7 @@ test-services: setup-dev $(VENV)/production/.installed $(VENV)/superset/.install
 	@$(BIN)/pytest -q -n 0 -m services tests/services
 
 # As root it installs what is missing, as CI does; anyone else is told what to type.
-browser: setup-dev  ## A release's catalogue and quality report in a real Chromium, which it installs as root
+browser: setup-dev $(VENV)/superset/.installed  ## A release's pages and Superset's dashboards in a real Chromium, which it installs as root
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }

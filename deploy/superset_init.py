@@ -1,6 +1,7 @@
 """What Superset needs before its first start and after an upgrade; done again, it leaves what is right as it is.
 
-Its database, its own roles, and the user `admin` with the password of SUPERSET_ADMIN_PASSWORD. No example is loaded.
+Its database, its own roles, the user `admin` with the password of SUPERSET_ADMIN_PASSWORD, and the dashboards of
+superset/assets. No example is loaded.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def main() -> None:
             from superset.utils.encrypt import SecretsMigrator
 
             SecretsMigrator(previous_secret_key=app.config["PREVIOUS_SECRET_KEY"]).run()
-    print("Superset's database, roles and admin are as they should be.")
+    subprocess.run([sys.executable, "superset/sync.py", "apply"], check=True)
+    print("Superset's database, dashboards, roles and admin are as they should be.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Generate what others need from the declarations: dbt's sources and doc blocks, the catalogue and the claims.
+"""Generate what others need from the declarations: dbt's sources and doc blocks, the catalogue, the claims, datasets.
 
 Contracts give what is landed; the dbt project's YAML and seeds give a release's tables, the metrics and the claims.
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from warehouse import declarations, sources
+from warehouse import datasets, declarations, sources
 from warehouse.contract import BOOKKEEPING, PARSER_SAW
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def generated(project: Path) -> dict[Path, str]:
     files[docs / "catalogue" / "marts.md"] = _marts_page(marts)
     files[docs / "catalogue" / "metrics.md"] = _metrics_page(of_metrics, declarations.macros(dbt, blocks), metrics)
     files[docs / "catalogue" / "README.md"] = _index(marts, of_metrics, metrics)
+    files |= datasets.generated(project, [*marts, *of_metrics])
     files[docs / "claims.md"] = _claims_page(
         declarations.seed(dbt, "claims"), declarations.seed(dbt, "claim_conditions"), {m.name: m for m in metrics}
     )

@@ -53,6 +53,10 @@ metrics = typer.Typer(
 app.add_typer(metrics, name="metrics")
 contracts = typer.Typer(help="What readers of curated tables are promised: check, release.", no_args_is_help=True)
 app.add_typer(contracts, name="contracts")
+superset = typer.Typer(
+    help="Superset's dashboards: bring them to what git says, or git to what was edited.", no_args_is_help=True
+)
+app.add_typer(superset, name="superset")
 log = logging.getLogger("warehouse.cli")
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
@@ -1019,6 +1023,25 @@ def secrets(
     project = _settings().project
     done = secrets_file.rotate(project, rotate) if rotate else secrets_file.write(project)
     out.print(str(done), markup=False, highlight=False, soft_wrap=True)
+
+
+@superset.command("sync")
+def superset_sync() -> None:
+    """Add, change and delete until Superset has the dashboards that git has; what analysts made themselves stays.
+
+    `make up` does it where something is new, and the services of docker-compose.yml at every start.
+    """
+    from warehouse.superset import Superset
+
+    out.print(Superset(_settings()).sync("apply"), end="", markup=False, highlight=False, soft_wrap=True)
+
+
+@superset.command("export")
+def superset_export() -> None:
+    """Write into superset/assets what was edited in a browser; `git diff` shows it."""
+    from warehouse.superset import Superset
+
+    out.print(Superset(_settings()).sync("export"), end="", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

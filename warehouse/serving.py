@@ -35,6 +35,7 @@ from warehouse.airflow_settings import (
 )
 from warehouse.errors import ConfigurationError
 from warehouse.processes import end_leftovers, in_sessions, is_listening, last_lines, note_sessions, rss
+from warehouse.superset import Superset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +96,7 @@ def up(settings: Settings, console: Console) -> None:
     stack.print_states()
     console.print(f"Airflow   {stack.airflow_url}", highlight=False)
     if stack.superset:
-        console.print(f"Superset  {stack.superset_url}", highlight=False)
+        console.print(f"Superset  {stack.superset.url}", highlight=False)
     else:
         console.print("Superset is not installed; `make up` installs it.", style="dim")
     console.print(f"Users and passwords: {stack.passwords}. `make logs` follows the logs, `make down` stops it.")
@@ -141,13 +142,13 @@ class Stack:
         self.folder = self.settings.home / "services"
         self.airflow = self.settings.home / "airflow"
         self.passwords = self.airflow / "passwords.json"
-        python = self.settings.project / ".venv" / "superset" / "bin" / "python"
-        self.superset = python if (python.parent.parent / ".installed").exists() else None
+        self.superset: Superset | None = None  # where it is not installed
+        with suppress(ConfigurationError):
+            self.superset = Superset(settings)
         # A socket's path may have some hundred characters, a home's may have more.
         name = hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:16]
         self.socket = Path(tempfile.gettempdir()) / f"drypowder-{os.getuid()}-{name}.sock"
         self.airflow_url = f"http://127.0.0.1:{settings.airflow_port}"
-        self.superset_url = f"http://127.0.0.1:{settings.superset_port}"
 
     def tell(self, line: str) -> None:
         """Say a line on the console."""
@@ -217,17 +218,12 @@ class Stack:
             for name, command in COMPONENTS.items()
         ]
         if self.superset:
-            bind = f"127.0.0.1:{self.settings.superset_port}"
-            options = ["--workers", "1", "--worker-class", "gthread", "--threads", "8", "--timeout", "120"]
             made.append(
                 Service(
                     name="superset",
-                    command=[
-                        *(str(self.superset), "-m", "gunicorn", "--bind", bind, *options),
-                        "superset.app:create_app()",
-                    ],
-                    folder=self.settings.home / "superset",
-                    environment=self._superset_environment(),
+                    command=self.superset.command,
+                    folder=self.superset.folder,
+                    environment=self.superset.environment,
                 )
             )
         return made
@@ -283,7 +279,7 @@ class Stack:
         environment = self._environment()
         self._migrate(environment)
         if self.superset:
-            self._prepare_superset(self.superset)
+            self.superset.prepare(self.tell)
         configuration = self.folder / "supervisord.conf"
         configuration.unlink(missing_ok=True)
         with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -332,11 +328,8 @@ class Stack:
             write_private(self.passwords, made)
             for user, password in made.items():
                 self.tell(f"  Airflow   {user:<9} {password}")
-        if self.superset:
-            made = {"secret_key": secrets.token_urlsafe(48), "admin_password": secrets.token_urlsafe(16)}
-            with suppress(FileExistsError):
-                write_private(self._superset_secrets, made)
-                self.tell(f"  Superset  {'admin':<9} {made['admin_password']}")
+        if self.superset and (secret := self.superset.make_secrets()):
+            self.tell(f"  Superset  {'admin':<9} {secret}")
 
     def _migrate(self, environment: Mapping[str, str]) -> None:
         """Bring Airflow's database to the installed version; what another version wrote is copied first."""
@@ -379,65 +372,8 @@ class Stack:
             api.set_builder_pool(1)
             while unwell := api.unwell({"metadatabase", "scheduler", "dag_processor", "triggerer"}):
                 moment(f"Airflow's {', '.join(unwell)} is not healthy", "scheduler")
-        while self.superset and not self._superset_answers():
+        while self.superset and not self.superset.answers():
             moment("Superset does not answer", "superset")
-
-    # ----------------------------------------------------------------------------------------------------- Superset
-
-    @property
-    def _superset_secrets(self) -> Path:
-        return self.settings.home / "superset" / "secrets.json"
-
-    def _superset_environment(self) -> dict[str, str]:
-        return {
-            "PYTHONPATH": "",
-            "SUPERSET_HOME": str(self.settings.home / "superset"),
-            "SUPERSET_CONFIG_PATH": str(self.settings.project / "superset" / "superset_config.py"),
-            "SUPERSET_SECRET_KEY": json.loads(self._superset_secrets.read_text())["secret_key"],
-        }
-
-    def _prepare_superset(self, python: Path) -> None:
-        """Make or migrate Superset's database and its administrator: three commands of ten seconds, once a version."""
-        folder = self.settings.home / "superset"
-        version = (self.settings.project / "requirements" / "superset.txt").read_bytes()
-        note, stamp = folder / "migrated-by.txt", hashlib.sha256(version).hexdigest()
-        if note.exists() and note.read_text() == stamp:
-            return
-        self.tell("preparing Superset's database (once, half a minute)")
-        password = json.loads(self._superset_secrets.read_text())["admin_password"]
-        log = self.folder / "superset-prepare.log"
-        command = [str(python.with_name("superset"))]
-        user = ["--username", "admin", "--firstname", "Admin", "--lastname", "Admin", "--email", "admin@localhost"]
-        with log.open("wb") as out:
-            for words in (
-                ["db", "upgrade"],
-                ["fab", "create-admin", *user],  # asks for the password, twice
-                ["init"],
-            ):
-                done = subprocess.run(  # noqa: S603
-                    [*command, *words],
-                    env={**os.environ, **self._superset_environment()},
-                    input=f"{password}\n".encode() * 2,
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                    cwd=folder,
-                    start_new_session=True,  # without a terminal a password is read from its input
-                    check=False,
-                )
-                if done.returncode:
-                    raise OrchestrationFailed(
-                        f"`superset {' '.join(words[:2])}` failed",
-                        got=f"exit {done.returncode}",
-                        remedy=last_lines(log),
-                    )
-        note.write_text(stamp)
-
-    def _superset_answers(self) -> bool:
-        import httpx
-
-        with suppress(httpx.TransportError):
-            return httpx.get(f"{self.superset_url}/health", trust_env=False).is_success
-        return False
 
     # --------------------------------------------------------------------------------------------------------- stop
 

@@ -6,9 +6,12 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
+import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import httpx
@@ -19,6 +22,7 @@ from rich.console import Console
 from tests.integration.conftest import command, environment
 from warehouse import serving
 from warehouse.airflow_api import AirflowApi, OrchestrationFailed
+from warehouse.airflow_settings import airflow_environment
 from warehouse.errors import ConfigurationError
 from warehouse.processes import free_port, in_sessions
 from warehouse.settings import PROJECT_ROOT, Settings
@@ -176,6 +180,25 @@ def logs_of_one_service_and_an_unknown_one(settings):
     assert "scheduler" in unknown.stderr
 
 
+def an_older_airflows_database_is_migrated_with_its_runs_and_kept_as_it_was(settings):
+    verb(serving.down, settings)
+    home = settings.home / "airflow"
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "downgrade", "--to-version", "3.2.0", "--yes"],
+        env=airflow_environment(home, PROJECT_ROOT, settings.airflow_port, {}), cwd=home, capture_output=True, check=True,
+    )  # fmt: skip
+    (home / "migrated-by.txt").write_text("3.2.0")
+
+    assert "migrating Airflow's database from 3.2.0" in verb(serving.up, settings)
+
+    with closing(sqlite3.connect(home / "airflow-3.2.0.db")) as kept:
+        assert kept.execute("select count(*) from dag_run where run_id = 'after'").fetchone() == (1,)
+        assert not [c for _, c, *_ in kept.execute("pragma table_info(task_instance)") if c == "retry_reason"]  # of 3.3
+    engineer = log_in(settings, "engineer")
+    assert engineer.get("dags/ingest__fiscaldata__auctions/dagRuns/after")["state"] == "success"
+    assert engineer.get("dags/build")["is_paused"] is False
+
+
 def down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings):
     mine = sessions(settings)
     pid = next(iter(mine))
@@ -198,5 +221,6 @@ def test_airflow_in_the_background(settings, tmp_path):
     a_backfill_of_airflows_asks_for_the_days_it_names(settings)
     a_killed_scheduler_comes_back_and_takes_up_its_work(settings)
     a_port_that_is_taken_is_said_before_anything_starts(settings, tmp_path)
+    an_older_airflows_database_is_migrated_with_its_runs_and_kept_as_it_was(settings)
     logs_of_one_service_and_an_unknown_one(settings)
     down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings)

@@ -1,0 +1,185 @@
+"""Superset's dashboards as git says them, on a release of the sample: in a real browser, and brought back to git."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import replace
+from uuid import UUID
+
+import duckdb
+import httpx
+import pytest
+import yaml
+
+from tests.browser.conftest import REASON, TAKES_PICTURES
+from warehouse.processes import free_port
+from warehouse.settings import PROJECT_ROOT, Settings
+from warehouse.superset import Superset
+
+pytestmark = pytest.mark.browser
+
+HEALTH = yaml.safe_load((PROJECT_ROOT / "superset" / "assets" / "dashboards" / "health.yaml").read_text())
+TITLES = {
+    each["meta"]["sliceName"]
+    for each in HEALTH["position"].values()
+    if isinstance(each, dict) and each["type"] == "CHART"
+}
+LOADED = """() => {
+    const charts = [...document.querySelectorAll('[data-test="chart-grid-component"], .dashboard-chart')];
+    return charts.length >= %d && !document.querySelector('[data-test="loading-indicator"], .loading');
+}"""
+
+
+@pytest.fixture(scope="module")
+def superset(published):
+    """Superset on the home of that release, as `make up` prepares and starts it."""
+    home = published.parents[1]
+    made = Superset(replace(Settings(home=home), superset_port=free_port()))
+    said = []
+    made.make_secrets()
+    made.prepare(said.append)
+    assert len(said) == 2
+    log = (made.folder / "gunicorn.log").open("wb")
+    process = subprocess.Popen(
+        made.command, env={**os.environ, **made.environment}, cwd=made.folder, stdout=log, stderr=log
+    )
+    deadline = time.monotonic() + 120
+    while not made.answers():
+        assert process.poll() is None, (made.folder / "gunicorn.log").read_text()[-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    yield made
+    process.terminate()
+    process.wait(timeout=60)
+
+
+@pytest.fixture
+def password(superset):
+    return json.loads(superset.secrets.read_text())["admin_password"]
+
+
+@pytest.fixture
+def api(superset, password):
+    """The REST API, logged in."""
+    with httpx.Client(base_url=f"{superset.url}/api/v1", trust_env=False, timeout=60) as client:
+        login = {"username": "admin", "password": password, "provider": "db"}
+        client.headers["Authorization"] = f"Bearer {client.post('/security/login', json=login).json()['access_token']}"
+        client.headers["X-CSRFToken"] = client.get("/security/csrf_token/").json()["result"]
+        client.headers["Referer"] = superset.url
+        yield client
+
+
+@pytest.fixture
+def git(superset, tmp_path):
+    """A copy of superset/ in which files may be changed, and what `sync.py` says in it."""
+    copy = tmp_path / "superset"
+    shutil.copytree(PROJECT_ROOT / "superset", copy)
+
+    def sync(verb):
+        done = subprocess.run(
+            [superset.python, copy / "sync.py", verb], env={**os.environ, **superset.environment}, cwd=tmp_path,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+        return done.stdout
+
+    return copy / "assets", sync
+
+
+def chart_of(api, title):
+    (found,) = [
+        c for c in api.get("/chart/", params={"q": "(page_size:100)"}).json()["result"] if c["slice_name"] == title
+    ]
+    return found["id"]
+
+
+def test_health_opens_with_every_chart_and_the_figures_of_the_release(superset, password, published, tab):
+    page = tab(width=1500, height=1400)
+    answers = []
+    page.on("response", lambda r: answers.append(r) if "/api/v1/chart/data" in r.url else None)
+    page.goto(f"{superset.url}/login/")
+    page.fill("#username", "admin")
+    page.fill("#password", password)
+    page.click("button[type=submit], input[type=submit]")
+    page.wait_for_url(lambda url: "login" not in url)
+    page.goto(f"{superset.url}/superset/dashboard/health/")
+    for title in TITLES:
+        page.get_by_text(title, exact=True).first.scroll_into_view_if_needed(timeout=60_000)
+    page.wait_for_function(LOADED % len(TITLES), timeout=60_000)
+
+    assert len(answers) >= len(TITLES)
+    assert {answer.status for answer in answers} == {200}
+    assert page.locator("[role=alert], .ant-alert-error").count() == 0
+    with duckdb.connect(str(published / "warehouse.duckdb"), read_only=True) as connection:
+        (held,) = connection.execute("select count(*) from ops.held_back").fetchone()
+        (failed,) = connection.execute("select count(*) from ops.validations where not success").fetchone()
+    found = {column: row[column] for a in answers for q in a.json()["result"] for row in q["data"] for column in row}
+    assert (found["fetches_held_back"], found["checks_failed"]) == (held, failed)
+    assert held
+    assert page.get_by_text(REASON[:20]).first.is_visible()
+    if TAKES_PICTURES:
+        page.evaluate("window.scrollTo(0, 0)")
+        page.set_viewport_size({"width": 1500, "height": 3000})
+        page.wait_for_function(LOADED % len(TITLES), timeout=60_000)
+        page.screenshot(path=PROJECT_ROOT / "docs" / "images" / "superset-health.png")
+
+
+def test_what_superset_has_is_what_git_says_and_saying_it_again_changes_nothing(git):
+    _, sync = git
+    assert "0 added or changed, 0 deleted." in sync("apply")
+    assert sync("export") == "0 file(s) written.\n"
+
+
+def test_a_chart_that_leaves_git_leaves_superset_and_an_analysts_own_stays(git, api):
+    assets, sync = git
+    body = {"slice_name": "mine", "datasource_id": 1, "datasource_type": "table", "viz_type": "table", "params": "{}"}
+    mine = api.post("/chart/", json=body)
+    assert mine.status_code == 201, mine.text
+    path = assets / "charts" / "health" / "releases.yaml"
+    title = yaml.safe_load(path.read_text())["slice_name"]
+    dashboard = yaml.safe_load((assets / "dashboards" / "health.yaml").read_text())
+    (name,) = [
+        n
+        for n, e in dashboard["position"].items()
+        if isinstance(e, dict) and e.get("meta", {}).get("sliceName") == title
+    ]
+    row = dashboard["position"][name]["parents"][-1]
+    dashboard["position"][row]["children"].remove(name)
+    del dashboard["position"][name]
+    whole = (assets / "dashboards" / "health.yaml").read_text(), path.read_text()
+    (assets / "dashboards" / "health.yaml").write_text(yaml.safe_dump(dashboard, sort_keys=False))
+    path.unlink()
+
+    assert f"deleted chart {title!r}" in sync("apply")
+
+    titles = {c["slice_name"] for c in api.get("/chart/", params={"q": "(page_size:100)"}).json()["result"]}
+    assert titles == (TITLES - {title}) | {"mine"}
+    (assets / "dashboards" / "health.yaml").write_text(whole[0])
+    path.write_text(whole[1])
+    assert f"added   chart {title!r}" in sync("apply")
+    assert UUID(api.get(f"/chart/{chart_of(api, 'mine')}").json()["result"]["uuid"]).version == 4
+    api.delete(f"/chart/{mine.json()['id']}")
+
+
+def test_what_is_edited_in_superset_comes_back_as_a_change_of_that_alone(git, api):
+    assets, sync = git
+    before = {path: path.read_text() for path in assets.rglob("*.yaml")}
+    path = assets / "charts" / "health" / "held-back.yaml"
+    chart = chart_of(api, yaml.safe_load(before[path])["slice_name"])
+    params = json.loads(api.get(f"/chart/{chart}").json()["result"]["params"])
+    edited = api.put(f"/chart/{chart}", json={"params": json.dumps(params | {"page_length": 25})})
+    assert edited.status_code == 200, edited.text
+
+    assert sync("export") == "wrote charts/health/held-back.yaml\n1 file(s) written.\n"
+
+    after = {path: path.read_text() for path in assets.rglob("*.yaml")}
+    assert {p for p in after if after[p] != before[p]} == {path}
+    old, new = yaml.safe_load(before[path]), yaml.safe_load(after[path])
+    assert new == old | {"params": old["params"] | {"page_length": 25}}
+    assert len(after[path].splitlines()) == len(before[path].splitlines())
+    path.write_text(before[path])
+    assert "1 added or changed" in sync("apply")

@@ -1,0 +1,86 @@
+"""What Superset shows, as git has it: figures come from datasets alone, and everything that is named is there."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+import yaml
+
+from warehouse.datasets import DATABASE, MEASURES, generated
+from warehouse.errors import ConfigurationError
+from warehouse.settings import PROJECT_ROOT
+
+ASSETS = PROJECT_ROOT / "superset" / "assets"
+
+
+def read(kind):
+    return {
+        path.relative_to(ASSETS).as_posix(): yaml.safe_load(path.read_text())
+        for path in (ASSETS / kind).rglob("*.yaml")
+    }
+
+
+DATABASES, DATASETS, CHARTS, DASHBOARDS = (read(kind) for kind in ("databases", "datasets", "charts", "dashboards"))
+
+
+def on(dashboard):
+    return {
+        e["meta"]["uuid"]: e["meta"]
+        for e in dashboard["position"].values()
+        if isinstance(e, dict) and e["type"] == "CHART"
+    }
+
+
+def test_every_asset_is_recognised_as_ours_and_no_two_are_one():
+    found = [each["uuid"] for kind in (DATABASES, DATASETS, CHARTS, DASHBOARDS) for each in kind.values()]
+    assert {UUID(each).version for each in found} == {5}
+    assert len(set(found)) == len(found)
+
+
+def test_the_one_database_is_the_release_read_only_and_without_files():
+    (database,) = DATABASES.values()
+    assert database["uuid"] == DATABASE
+    assert database["sqlalchemy_uri"] == "duckdb:///{WAREHOUSE_HOME}/current/warehouse.duckdb"
+    assert database["extra"]["engine_params"]["connect_args"] == {
+        "read_only": True,
+        "config": {"enable_external_access": False, "lock_configuration": True},
+    }
+    assert not [may for may in ("allow_ctas", "allow_cvas", "allow_dml", "allow_csv_upload") if database[may]]
+    assert {each["database_uuid"] for each in DATASETS.values()} == {DATABASE}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_defines_no_figure_and_shows_columns_that_are_there(name):
+    chart = CHARTS[name]
+    (dataset,) = [each for each in DATASETS.values() if each["uuid"] == chart["dataset_uuid"]]
+    figures = {each["metric_name"] for each in dataset["metrics"]}
+    columns = {each["column_name"] for each in dataset["columns"]}
+    params = chart["params"]
+    shown = [*params.get("metrics", []), *([params["metric"]] if "metric" in params else [])]
+    assert set(shown) <= figures, "a chart takes its figures from superset/measures.yaml, by name"
+    assert {*params.get("all_columns", []), *params.get("groupby", [])} <= columns
+    assert {each["subject"] for each in params.get("adhoc_filters", [])} <= columns
+    assert {each["expressionType"] for each in params.get("adhoc_filters", [])} <= {"SIMPLE"}
+    assert shown or params["all_columns"]
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_is_a_question_and_says_what_it_is_made_of(name):
+    chart = CHARTS[name]
+    assert chart["slice_name"].endswith("?")
+    assert chart["description"].startswith("Source: ")
+    assert chart["certified_by"] == "Dry Powder"
+
+
+def test_every_chart_is_on_a_dashboard_by_its_own_name_and_every_dashboard_shows_what_is_there():
+    charts = {each["uuid"]: each["slice_name"] for each in CHARTS.values()}
+    shown = {uuid: meta["sliceName"] for dashboard in DASHBOARDS.values() for uuid, meta in on(dashboard).items()}
+    assert shown == charts
+
+
+def test_a_dataset_of_no_table_of_a_release_is_refused(tmp_path):
+    (tmp_path / "superset").mkdir()
+    (tmp_path / MEASURES).write_text("raw.board__h15:\n")
+    with pytest.raises(ConfigurationError, match=r"names raw\.board__h15.*marts, metrics or ops"):
+        generated(tmp_path, [])

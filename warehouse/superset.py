@@ -1,0 +1,145 @@
+"""Superset on this machine: its own Python, its secrets, its database, and its dashboards as git says them.
+
+What it shows is in superset/assets; superset/sync.py, which Superset's Python runs, brings the two together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from warehouse.airflow_api import OrchestrationFailed
+from warehouse.airflow_settings import write_private
+from warehouse.errors import ConfigurationError
+from warehouse.processes import last_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from warehouse.settings import Settings
+
+
+class Superset:
+    """The Superset of one home; nothing is started here."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Find out where everything is.
+
+        Raises:
+            ConfigurationError: it is not installed.
+        """
+        self._settings = settings.resolved()
+        self.folder = self._settings.home / "superset"
+        self.python = self._settings.project / ".venv" / "superset" / "bin" / "python"
+        self.url = f"http://127.0.0.1:{settings.superset_port}"
+        self.secrets = self.folder / "secrets.json"
+        if not (self.python.parent.parent / ".installed").exists():
+            raise ConfigurationError(
+                "Superset is not installed", expected=str(self.python), remedy="Run `make up`, which installs it."
+            )
+
+    @property
+    def command(self) -> Sequence[str]:
+        """What serves its pages."""
+        bind = self.url.removeprefix("http://")
+        options = ["--workers", "1", "--worker-class", "gthread", "--threads", "8", "--timeout", "120"]
+        return [str(self.python), "-m", "gunicorn", "--bind", bind, *options, "superset.app:create_app()"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it alone finds in its environment."""
+        return {
+            "PYTHONPATH": "",
+            "SUPERSET_HOME": str(self.folder),
+            "SUPERSET_CONFIG_PATH": str(self._settings.project / "superset" / "superset_config.py"),
+            "SUPERSET_SECRET_KEY": json.loads(self.secrets.read_text())["secret_key"],
+            "WAREHOUSE_HOME": str(self._settings.home),
+        }
+
+    def make_secrets(self) -> str | None:
+        """Make its key and the password of `admin`, once; return the password when it is new."""
+        if self.secrets.exists():
+            return None
+        made = {"secret_key": secrets.token_urlsafe(48), "admin_password": secrets.token_urlsafe(15)}
+        write_private(self.secrets, made)
+        return made["admin_password"]
+
+    def prepare(self, tell: Callable[[str], None]) -> None:
+        """Make or migrate its database and its administrator, and bring in the dashboards, where any of it is new.
+
+        Raises:
+            OrchestrationFailed: it was not done; the message ends with the log's last lines.
+        """
+        project = self._settings.project
+        for note, files, why, do in (
+            (
+                "migrated-by.txt",
+                [project / "requirements" / "superset.txt"],
+                "database (once, half a minute)",
+                self._migrate,
+            ),
+            ("synced.txt", sorted((project / "superset").rglob("*.[py]*")), "dashboards", partial(self.sync, "apply")),
+        ):
+            stamp = hashlib.sha256(b"".join(path.read_bytes() for path in files if path.suffix != ".pyc")).hexdigest()
+            written = self.folder / note
+            if not written.exists() or written.read_text() != stamp:
+                tell(f"preparing Superset's {why} (half a minute)")
+                do()
+                written.write_text(stamp)
+
+    def _migrate(self) -> None:
+        password = json.loads(self.secrets.read_text())["admin_password"]
+        user = ["--username", "admin", "--firstname", "Admin", "--lastname", "Admin", "--email", "admin@localhost"]
+        superset = str(self.python.with_name("superset"))
+        self._run([superset, "db", "upgrade"])
+        self._run([superset, "fab", "create-admin", *user], said=f"{password}\n" * 2)
+        self._run([superset, "init"])
+
+    def sync(self, verb: str) -> str:
+        """Bring Superset to what git says (`apply`), or git to what was edited in a browser (`export`).
+
+        Raises:
+            ConfigurationError: Superset has never been started here.
+            OrchestrationFailed: it was not done.
+        """
+        if not self.secrets.exists():
+            raise ConfigurationError(
+                "This home has no Superset yet", expected=str(self.secrets), remedy="`make up` makes it."
+            )
+        return self._run([str(self.python), str(self._settings.project / "superset" / "sync.py"), verb])
+
+    def answers(self) -> bool:
+        """Whether its pages are served."""
+        import httpx
+
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/health", trust_env=False).is_success
+        return False
+
+    def _run(self, words: Sequence[str], said: str = "") -> str:
+        log = self._settings.home / "services" / "superset-prepare.log"
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with log.open("a") as complained:
+            done = subprocess.run(  # noqa: S603
+                words,
+                env={**os.environ, **self.environment},
+                input=said,
+                stdout=subprocess.PIPE,
+                stderr=complained,
+                text=True,
+                cwd=self.folder,
+                start_new_session=True,  # without a terminal a password is read from its input
+                check=False,
+            )
+            complained.write(done.stdout)
+        if done.returncode:
+            raise OrchestrationFailed(
+                f"`{' '.join(words[:3])}` failed", got=f"exit {done.returncode}", remedy=last_lines(log)
+            )
+        return done.stdout
