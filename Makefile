@@ -8,7 +8,7 @@ WORKERS ?= 2
 export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs secrets audit setup setup-dev check test test-root test-services browser drill bench \
+.PHONY: help demo up down logs secrets audit setup setup-dev check test test-root test-services servers browser chromium drill bench \
 	generate lock sample format clean dbt
 
 help:  ## Print this help
@@ -43,26 +43,30 @@ check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, d
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/faults tests/dags tests/conventions
 
 test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
-	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m slow tests
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=40 --durations-min=20 -m slow tests
 	@echo "Left out: make test-root and make test-services, which take root, and make browser."
 
 test-root: setup-dev  ## What takes root: a disk that is full or cannot be written to, at every step (mounts one in memory)
 	@$(BIN)/pytest -q -m root tests/root
 
-# Debian starts servers as it installs them: these tests start their own.
-test-services: setup-dev $(VENV)/production/.installed $(VENV)/superset/.installed  ## The services of docker-compose.yml on real PostgreSQL and Redis, which it installs (root)
+test-services: setup-dev $(VENV)/production/.installed $(VENV)/superset/.installed servers  ## The services of docker-compose.yml on real PostgreSQL and Redis, which it installs (root)
 	@test "$$(id -u)" = 0 || { echo "It takes root: namespaces, mounts and users of each service's own."; exit 1; }
+	@$(BIN)/pytest -q -n 0 --durations=20 --durations-min=10 -m services tests/services
+
+browser: setup-dev $(VENV)/superset/.installed chromium  ## A release's pages and Superset's dashboards in a real Chromium, which it installs as root
+	@$(BIN)/pytest -q -n 0 --durations=20 --durations-min=10 -m browser tests/browser
+
+# Debian starts servers as it installs them: these tests start their own.
+servers:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || { apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --yes --no-install-recommends \
 		postgresql redis-server >/dev/null; }
-	@$(BIN)/pytest -q -n 0 -m services tests/services
 
 # As root it installs what is missing, as CI does; anyone else is told what to type.
-browser: setup-dev $(VENV)/superset/.installed  ## A release's pages and Superset's dashboards in a real Chromium, which it installs as root
+chromium:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
-	@$(BIN)/pytest -q -n 0 -m browser tests/browser
 
 drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, readers beside publishes, failing disks (root)
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \

@@ -100,6 +100,7 @@ def test_generated_files_are_fresh():
 
 def test_a_stale_generated_file_is_noticed(tmp_path):
     shutil.copytree(PROJECT_ROOT / "dbt_project", tmp_path / "dbt_project", ignore=shutil.ignore_patterns("target"))
+    shutil.copytree(PROJECT_ROOT / "superset", tmp_path / "superset", ignore=shutil.ignore_patterns("datasets"))
     catalogue.write(tmp_path)
     assert catalogue.stale(tmp_path) == []
     spoilt = tmp_path / "docs" / "catalogue" / "README.md"
