@@ -48,7 +48,7 @@ from cosmos import DbtDag, ExecutionConfig, ProfileConfig, ProjectConfig, Render
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
 
 project = os.environ["WAREHOUSE_PROJECT"] + "/dbt_project"
-DbtDag(
+dag = DbtDag(
     dag_id="cosmos",
     schedule=None,
     project_config=ProjectConfig(

@@ -17,7 +17,7 @@ from warehouse import release
 pytestmark = pytest.mark.slow
 
 LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
-KILLS = 30 if LONG else 5
+KILLS = 30 if LONG else 3
 SEED = 20261122
 
 
