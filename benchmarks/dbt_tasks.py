@@ -87,7 +87,7 @@ def as_if_not_built(settings: Settings) -> None:
     with stores.open_warehouse(settings) as connection:
         made = connection.execute(
             "select schema_name from duckdb_schemas() where database_name = current_database() and not internal "
-            "and schema_name not in ('main', 'raw', 'ops', 'incoming')"
+            "and schema_name not in ('main', 'raw', 'ops', 'incoming', 'quarantine')"
         ).fetchall()
         for (schema,) in made:
             connection.execute(f'drop schema "{schema}" cascade')

@@ -23,6 +23,15 @@ ASSETS = Path(__file__).resolve().parent / "assets"
 KINDS = ("databases", "datasets", "charts", "dashboards")
 """In the order in which one refers to the other."""
 
+PARTS = (("metrics", "metric_name"), ("columns", "column_name"))
+"""What a dataset has, and by which name."""
+
+BY_NUMBER = (
+    *("chart_configuration", "global_chart_configuration", "expanded_slices", "timed_refresh_immune_slices"),
+    *("filter_scopes", "default_filters", "map_label_colors", "shared_label_colors"),
+)
+"""What a dashboard keeps by the numbers that charts have in one installation, or makes itself when it is opened."""
+
 HOME = "{WAREHOUSE_HOME}"
 """What stands in git for the folder that has the releases."""
 
@@ -40,7 +49,7 @@ def in_git() -> dict[Key, tuple[Path, dict[str, Any]]]:
         kind = path.relative_to(ASSETS).parts[0]
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         key = (kind, document["uuid"])
-        if kind not in KINDS or UUID(document["uuid"]).version != 5:  # noqa: PLR2004
+        if kind not in KINDS or not _is_ours(document["uuid"]):
             sys.exit(f"{path}: expected one of {', '.join(KINDS)} with a UUID of version 5, got {key}.")
         if key in found:
             sys.exit(f"{path} has the UUID of {found[key][0]}.")
@@ -60,7 +69,7 @@ def in_superset() -> dict[Key, dict[str, Any]]:
         kind = name.partition("/")[0]
         if kind in KINDS:
             document = yaml.safe_load(content())
-            if UUID(document["uuid"]).version == 5:  # noqa: PLR2004
+            if _is_ours(document["uuid"]):
                 found[kind, document["uuid"]] = canonical(kind, document)
     return found
 
@@ -73,17 +82,20 @@ def canonical(kind: str, exported: dict[str, Any]) -> dict[str, Any]:
         document["sqlalchemy_uri"] = document["sqlalchemy_uri"].replace(f"//{home}/", f"//{HOME}/")
     if kind == "datasets":
         document.pop("cache_timeout", None)  # an export has the database's in its place
-        document["metrics"] = [_without_nothing(each) for each in document.get("metrics", [])]
-        document["columns"] = [_without_nothing(each) for each in document.get("columns", [])]
-        for part, name in (("metrics", "metric_name"), ("columns", "column_name")):
-            document[part].sort(key=lambda each: each[name])
+        for part, name in PARTS:
+            document[part] = sorted(map(_without_nothing, document.get(part, [])), key=lambda each: each[name])
     if kind == "charts":
         document.pop("query_context", None)  # the browser makes it of the parameters
         document["params"] = _without_nothing(document["params"])
         for name in ("datasource", "slice_id", "dashboards"):
             document["params"].pop(name, None)
     if kind == "dashboards":
-        document["metadata"] = _without_nothing(document["metadata"])
+        document.pop("theme_uuid", None)  # a matter of the installation
+        metadata = _without_nothing(document["metadata"])
+        document["metadata"] = {name: value for name, value in metadata.items() if name not in BY_NUMBER}
+        for each in document["metadata"].get("native_filter_configuration", []):
+            for name in ("chartsInScope", "tabsInScope"):
+                each.pop(name, None)
         for each in _charts(document):
             each["meta"].pop("chartId", None)
     return document
@@ -107,23 +119,52 @@ def apply() -> int:
     wanted = {key: canonical(key[0], document) for key, (_, document) in in_git().items()}
     there = in_superset()
     changed = [key for key, document in wanted.items() if there.get(key) != document]
-    gone = [key for key in there if key not in wanted]
+    gone = sorted((key for key in there if key not in wanted), key=lambda each: KINDS.index(each[0]), reverse=True)
+    refuse_to_harm(wanted, there, gone)
     if changed:
-        _import(wanted)
-    for key in sorted(gone, key=lambda each: KINDS.index(each[0]), reverse=True):
-        _delete(*key)
-    for key in changed:
-        print(f"{'changed' if key in there else 'added  '} {_name(key[0], wanted[key])}")
+        _import(wanted, there)
     for key in gone:
-        print(f"deleted {_name(key[0], there[key])}")
+        _delete(*key)
     after = in_superset()
     wrong = [key for key in {*wanted, *after} if wanted.get(key) != after.get(key)]
     if wrong:
-        sys.stdout.flush()
         told = "\n".join(_difference(key, wanted.get(key), after.get(key)) for key in wrong)
         sys.exit(f"Superset does not take these as git says them; `export` writes what it makes of them:\n{told}")
+    for key in changed:
+        what = "changed" if key in there else "added  "
+        print(f"{what} {_name(key[0], wanted[key])}{_lost(wanted[key], there.get(key))}")
+    for key in gone:
+        print(f"deleted {_name(key[0], there[key])}")
     print(f"{len(wanted)} assets, {len(changed)} added or changed, {len(gone)} deleted.")
     return len(changed) + len(gone)
+
+
+def refuse_to_harm(wanted: dict[Key, Any], there: dict[Key, Any], gone: list[Key]) -> None:
+    """Stop before anything is done that would replace or break what analysts made themselves."""
+    models, found = _models(), []
+    for (kind, uuid), document in wanted.items():
+        named = {"databases": "database_name", "dashboards": "slug"}.get(kind)
+        if named:
+            same = _query(kind).filter_by(**{named: document[named]})
+        elif kind == "datasets":
+            database = models["databases"].uuid == document["database_uuid"]
+            same = _query(kind).join(models["databases"]).filter(database)
+            same = same.filter(
+                models[kind].table_name == document["table_name"], models[kind].schema == document["schema"]
+            )
+        else:
+            continue
+        found += [f"{_title(each)} has the name of ours: rename it" for each in same if str(each.uuid) != uuid]
+    for kind, uuid in gone:
+        asset = _query(kind).filter_by(uuid=uuid).one()
+        users = {"databases": ("tables", "saved_queries"), "datasets": ("slices",), "charts": ("dashboards",)}.get(
+            kind, ()
+        )
+        for each in (each for name in users for each in getattr(asset, name)):
+            if not _is_ours(str(each.uuid)):
+                found.append(f"{_title(each)} uses {_name(kind, there[kind, uuid])}, which git no longer has")
+    if found:
+        sys.exit("Nothing was changed, since it would harm what is not ours:\n" + "\n".join(found))
 
 
 def export() -> int:
@@ -134,17 +175,23 @@ def export() -> int:
         if path is None or canonical(key[0], before) == document:
             continue
         if key[0] == "datasets":
-            print(
-                f"{path.relative_to(ASSETS)} is generated: change the declarations or superset/measures.yaml instead."
-            )
+            print(f"{path.relative_to(ASSETS)} is generated: change what it is made of instead.")
             continue
-        order = list(before)
-        kept = dict(sorted(document.items(), key=lambda each: order.index(each[0]) if each[0] in order else len(order)))
-        path.write_text(yaml.safe_dump(kept, sort_keys=False, width=120, allow_unicode=True), encoding="utf-8")
+        if key[0] == "dashboards" and (others := [c for c in _charts(document) if not _is_ours(c["meta"]["uuid"])]):
+            names = ", ".join(each["meta"]["sliceName"] for each in others)
+            print(f"{path.relative_to(ASSETS)} is left as it is: {names} on it is not in git.")
+            continue
+        kept = yaml.safe_dump(_in_order(document, before), sort_keys=False, width=120, allow_unicode=True)
+        path.write_text(kept, encoding="utf-8")
         print(f"wrote {path.relative_to(ASSETS)}")
         written += 1
     print(f"{written} file(s) written.")
     return written
+
+
+def _title(model: Any) -> str:  # noqa: ANN401  (SQLAlchemy's)
+    names = ("dashboard_title", "slice_name", "table_name", "database_name", "label")
+    return f"{type(model).__name__} {next(getattr(model, name) for name in names if hasattr(model, name))!r}"
 
 
 def _name(kind: str, document: dict[str, Any]) -> str:
@@ -159,14 +206,64 @@ def _difference(key: Key, wanted: dict[str, Any] | None, after: dict[str, Any] |
     return "\n".join(f"{key} {name}: {wanted.get(name)!r} became {after.get(name)!r}" for name in parts)
 
 
-def _import(wanted: dict[Key, dict[str, Any]]) -> None:
+def _lost(wanted: dict[str, Any], there: dict[str, Any] | None) -> str:
+    """Say which figures and columns somebody had added to a dataset."""
+    lost = []
+    for part, name in PARTS if there and "columns" in wanted else ():
+        ours = {each[name] for each in wanted[part]}
+        lost += [each[name] for each in there[part] if each[name] not in ours]
+    return f", without {', '.join(lost)}" if lost else ""
+
+
+def _in_order(new: Any, old: Any) -> Any:  # noqa: ANN401  (YAML)
+    """Return a document with the keys of the old one in their places, at every depth."""
+    if not (isinstance(new, dict) and isinstance(old, dict)):
+        return new
+    names = [*(name for name in old if name in new), *(name for name in new if name not in old)]
+    return {name: _in_order(new[name], old.get(name)) for name in names}
+
+
+def _is_ours(uuid: str) -> bool:
+    return UUID(uuid).version == 5  # noqa: PLR2004
+
+
+def _users(kind: str, asset: Any) -> list[Any]:  # noqa: ANN401
+    """Return what goes, or shows nothing any more, when an asset is deleted."""
+    if kind == "databases":
+        return [*asset.tables, *asset.saved_queries]
+    if kind == "datasets":
+        return _query("charts").filter_by(datasource_id=asset.id, datasource_type="table").all()
+    return asset.dashboards if kind == "charts" else []
+
+
+def _models() -> dict[str, Any]:
+    from superset.connectors.sqla.models import SqlaTable
+    from superset.models.core import Database
+    from superset.models.dashboard import Dashboard
+    from superset.models.slice import Slice
+
+    return {"databases": Database, "datasets": SqlaTable, "charts": Slice, "dashboards": Dashboard}
+
+
+def _query(kind: str) -> Any:  # noqa: ANN401  (SQLAlchemy's)
+    from superset import db
+
+    return db.session.query(_models()[kind])
+
+
+def _import(wanted: dict[Key, dict[str, Any]], there: dict[Key, dict[str, Any]]) -> None:
     from superset.commands.importers.v1.assets import ImportAssetsCommand
 
     contents = {"metadata.yaml": yaml.safe_dump({"version": "1.0.0", "type": "assets"})}
     for (kind, uuid), document in wanted.items():
-        told = deepcopy(document)
+        told = _with_nothing(document, there.get((kind, uuid), {}))
         if kind == "databases":
             told["sqlalchemy_uri"] = told["sqlalchemy_uri"].replace(HOME, os.environ["WAREHOUSE_HOME"])
+        if kind == "datasets":
+            told["cache_timeout"] = None
+            for part, name in PARTS:
+                before = {each[name]: each for each in there.get((kind, uuid), {}).get(part, [])}
+                told[part] = [_with_nothing(each, before.get(each[name], {})) for each in told[part]]
         if kind == "dashboards":
             for number, each in enumerate(_charts(told)):
                 each["meta"]["chartId"] = number  # the import wants one, and puts its own in its place
@@ -174,16 +271,15 @@ def _import(wanted: dict[Key, dict[str, Any]]) -> None:
     ImportAssetsCommand(contents).run()
 
 
-def _delete(kind: str, uuid: str) -> None:
-    from superset.connectors.sqla.models import SqlaTable
-    from superset.models.core import Database
-    from superset.models.dashboard import Dashboard
-    from superset.models.slice import Slice
+def _with_nothing(document: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
+    """Say of what is there and not in a document that it is nothing: an import leaves alone what is not said."""
+    return dict.fromkeys(there) | deepcopy(document)
 
+
+def _delete(kind: str, uuid: str) -> None:
     from superset import db
 
-    model = {"databases": Database, "datasets": SqlaTable, "charts": Slice, "dashboards": Dashboard}[kind]
-    db.session.delete(db.session.query(model).filter_by(uuid=uuid).one())
+    db.session.delete(_query(kind).filter_by(uuid=uuid).one())
     db.session.commit()
 
 

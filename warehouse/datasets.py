@@ -25,6 +25,9 @@ FOLDER = "superset/assets/datasets"
 
 _OURS = uuid.UUID("5f1d7b6e-5d0c-5b58-9a3e-3f0f6a3f0d01")
 
+ROWS = {"ops.validations": stores.LAST_RUNS}
+"""Which rows of a table its dataset has, where those are not all."""
+
 _TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 
 
@@ -45,7 +48,8 @@ def generated(project: Path, published: Iterable[Published]) -> dict[Path, str]:
     measures: dict[str, dict[str, Any]] = yaml.safe_load((project / MEASURES).read_text())
     tables = {each.name: each for each in published}
     files = {}
-    for name, more in measures.items():
+    for name, given in measures.items():
+        more = given or {}
         schema, _, table = name.partition(".")
         if name in tables:
             description = tables[name].description
@@ -60,8 +64,8 @@ def generated(project: Path, published: Iterable[Published]) -> dict[Path, str]:
                 got="none of that name",
             )
         columns += [
-            _column(column, given["type"], given["description"], expression=given["expression"])
-            for column, given in more.get("columns", {}).items()
+            _column(column, each["type"], each["description"], expression=each["expression"])
+            for column, each in more.get("columns", {}).items()
         ]
         files[project / FOLDER / f"{schema}__{table}.yaml"] = _document(
             name, description, columns, more.get("metrics", {})
@@ -91,6 +95,7 @@ def _document(name: str, description: str, columns: list[dict[str, Any]], metric
         "description": description,
         "offset": 0,
         "schema": schema,
+        **({"sql": ROWS[name]} if name in ROWS else {}),
         "filter_select_enabled": True,
         "normalize_columns": False,
         "always_filter_main_dttm": False,

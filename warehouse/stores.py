@@ -110,6 +110,13 @@ MEANINGS = {
 }
 """What each of them holds; a release carries it as the table's comment."""
 
+LAST_RUNS = (
+    "select * from ops.validations "
+    "qualify concat_ws(' ', run_id, step_id) = last_value(concat_ws(' ', run_id, step_id)) over "
+    "(partition by suite order by validated_at, rowid rows between unbounded preceding and unbounded following)"
+)
+"""What each suite said when it was asked last; `ops.validations` has every time."""
+
 _SPELLING = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 

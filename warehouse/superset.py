@@ -60,6 +60,7 @@ class Superset:
             "SUPERSET_CONFIG_PATH": str(self._settings.project / "superset" / "superset_config.py"),
             "SUPERSET_SECRET_KEY": json.loads(self.secrets.read_text())["secret_key"],
             "WAREHOUSE_HOME": str(self._settings.home),
+            "TZ": "UTC",  # the time zone of DuckDB's sessions, and so what `current_date` is
         }
 
     def make_secrets(self) -> str | None:
@@ -77,19 +78,17 @@ class Superset:
             OrchestrationFailed: it was not done; the message ends with the log's last lines.
         """
         project = self._settings.project
-        for note, files, why, do in (
-            (
-                "migrated-by.txt",
-                [project / "requirements" / "superset.txt"],
-                "database (once, half a minute)",
-                self._migrate,
-            ),
-            ("synced.txt", sorted((project / "superset").rglob("*.[py]*")), "dashboards", partial(self.sync, "apply")),
+        locked = [project / "requirements" / "superset.txt"]
+        assets = sorted(path for kind in ("py", "yaml") for path in (project / "superset").rglob(f"*.{kind}"))
+        for note, files, what, do in (
+            ("migrated-by.txt", locked, "database", self._migrate),
+            ("synced.txt", [*locked, *assets], "dashboards", partial(self.sync, "apply")),
         ):
-            stamp = hashlib.sha256(b"".join(path.read_bytes() for path in files if path.suffix != ".pyc")).hexdigest()
-            written = self.folder / note
+            # The home is part of it: Superset's database has the release's address.
+            content = b"".join([str(self.folder).encode(), *(path.read_bytes() for path in files)])
+            stamp, written = hashlib.sha256(content).hexdigest(), self.folder / note
             if not written.exists() or written.read_text() != stamp:
-                tell(f"preparing Superset's {why} (half a minute)")
+                tell(f"preparing Superset's {what} (half a minute)")
                 do()
                 written.write_text(stamp)
 
@@ -137,7 +136,6 @@ class Superset:
                 start_new_session=True,  # without a terminal a password is read from its input
                 check=False,
             )
-            complained.write(done.stdout)
         if done.returncode:
             raise OrchestrationFailed(
                 f"`{' '.join(words[:3])}` failed", got=f"exit {done.returncode}", remedy=last_lines(log)

@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from tests.browser.conftest import REASON, TAKES_PICTURES
+from warehouse import stores
+from warehouse.datasets import identity
 from warehouse.processes import free_port
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.superset import Superset
@@ -79,13 +81,13 @@ def git(superset, tmp_path):
     copy = tmp_path / "superset"
     shutil.copytree(PROJECT_ROOT / "superset", copy)
 
-    def sync(verb):
+    def sync(verb, *, fails=False):
         done = subprocess.run(
             [superset.python, copy / "sync.py", verb], env={**os.environ, **superset.environment}, cwd=tmp_path,
             capture_output=True, text=True,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-        return done.stdout
+        assert done.returncode == (1 if fails else 0), done.stdout + done.stderr[-3000:]
+        return done.stderr if fails else done.stdout
 
     return copy / "assets", sync
 
@@ -95,6 +97,10 @@ def chart_of(api, title):
         c for c in api.get("/chart/", params={"q": "(page_size:100)"}).json()["result"] if c["slice_name"] == title
     ]
     return found["id"]
+
+
+def dashboards_of(api, chart):
+    return [each["id"] for each in api.get(f"/chart/{chart}").json()["result"]["dashboards"]]
 
 
 def test_health_opens_with_every_chart_and_the_figures_of_the_release(superset, password, published, tab):
@@ -116,7 +122,7 @@ def test_health_opens_with_every_chart_and_the_figures_of_the_release(superset, 
     assert page.locator("[role=alert], .ant-alert-error").count() == 0
     with duckdb.connect(str(published / "warehouse.duckdb"), read_only=True) as connection:
         (held,) = connection.execute("select count(*) from ops.held_back").fetchone()
-        (failed,) = connection.execute("select count(*) from ops.validations where not success").fetchone()
+        (failed,) = connection.execute(f"select count(*) from ({stores.LAST_RUNS}) where not success").fetchone()
     found = {column: row[column] for a in answers for q in a.json()["result"] for row in q["data"] for column in row}
     assert (found["fetches_held_back"], found["checks_failed"]) == (held, failed)
     assert held
@@ -153,6 +159,13 @@ def test_a_chart_that_leaves_git_leaves_superset_and_an_analysts_own_stays(git, 
     whole = (assets / "dashboards" / "health.yaml").read_text(), path.read_text()
     (assets / "dashboards" / "health.yaml").write_text(yaml.safe_dump(dashboard, sort_keys=False))
     path.unlink()
+    theirs = api.post("/dashboard/", json={"dashboard_title": "theirs"}).json()["id"]
+    shown = chart_of(api, title)
+    api.put(f"/chart/{shown}", json={"dashboards": [theirs, *dashboards_of(api, shown)]}).raise_for_status()
+    said = sync("apply", fails=True)
+    assert f"Dashboard 'theirs' uses chart {title!r}" in said
+    assert "Nothing was changed" in said
+    api.delete(f"/dashboard/{theirs}").raise_for_status()
 
     assert f"deleted chart {title!r}" in sync("apply")
 
@@ -163,6 +176,43 @@ def test_a_chart_that_leaves_git_leaves_superset_and_an_analysts_own_stays(git, 
     assert f"added   chart {title!r}" in sync("apply")
     assert UUID(api.get(f"/chart/{chart_of(api, 'mine')}").json()["result"]["uuid"]).version == 4
     api.delete(f"/chart/{mine.json()['id']}")
+
+
+def test_what_was_changed_of_ours_in_superset_is_taken_back_and_what_was_lost_is_named(git, api):
+    _, sync = git
+    title = "What is held back, and why?"
+    chart = chart_of(api, title)
+    api.put(f"/chart/{chart}", json={"cache_timeout": 86400, "description": "mine"}).raise_for_status()
+    [dataset] = [d for d in api.get("/dataset/").json()["result"] if d["table_name"] == "held_back"]
+    path = f"/dataset/{dataset['id']}"
+    metrics = [
+        {k: m[k] for k in ("id", "metric_name", "expression")} for m in api.get(path).json()["result"]["metrics"]
+    ]
+    changes = {"main_dttm_col": "held_at", "metrics": [*metrics, {"metric_name": "theirs", "expression": "count(*)"}]}
+    api.put(path, json=changes).raise_for_status()
+
+    said = sync("apply")
+
+    assert f"changed chart {title!r}\n" in said
+    assert "changed dataset 'held_back', without theirs\n" in said
+    assert api.get(f"/chart/{chart}").json()["result"]["cache_timeout"] is None
+    assert api.get(path).json()["result"]["main_dttm_col"] is None
+    assert "0 added or changed" in sync("apply")
+
+
+def test_an_analysts_own_dashboard_is_not_replaced_by_ours_of_the_same_name(git, api):
+    assets, sync = git
+    ours = yaml.safe_load((assets / "dashboards" / "health.yaml").read_text())
+    (assets / "dashboards" / "other.yaml").write_text(
+        yaml.safe_dump(ours | {"slug": "taken", "uuid": identity("dashboards", "taken")}, sort_keys=False)
+    )
+    theirs = api.post("/dashboard/", json={"dashboard_title": "theirs", "slug": "taken"}).json()["id"]
+    assert "Dashboard 'theirs' has the name of ours: rename it" in sync("apply", fails=True)
+    assert api.get(f"/dashboard/{theirs}").json()["result"]["dashboard_title"] == "theirs"
+    api.delete(f"/dashboard/{theirs}").raise_for_status()
+    assert "0 deleted" in sync("apply")
+    (assets / "dashboards" / "other.yaml").unlink()
+    assert "1 deleted" in sync("apply")
 
 
 def test_what_is_edited_in_superset_comes_back_as_a_change_of_that_alone(git, api):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 import yaml
 
-from warehouse.datasets import DATABASE, MEASURES, generated
+from warehouse.datasets import DATABASE, MEASURES, generated, identity
 from warehouse.errors import ConfigurationError
 from warehouse.settings import PROJECT_ROOT
 
@@ -58,11 +60,16 @@ def test_a_chart_defines_no_figure_and_shows_columns_that_are_there(name):
     columns = {each["column_name"] for each in dataset["columns"]}
     params = chart["params"]
     shown = [*params.get("metrics", []), *([params["metric"]] if "metric" in params else [])]
-    assert set(shown) <= figures, "a chart takes its figures from superset/measures.yaml, by name"
-    assert {*params.get("all_columns", []), *params.get("groupby", [])} <= columns
-    assert {each["subject"] for each in params.get("adhoc_filters", [])} <= columns
-    assert {each["expressionType"] for each in params.get("adhoc_filters", [])} <= {"SIMPLE"}
     assert shown or params["all_columns"]
+    assert set(shown) <= figures, "a chart takes its figures from superset/measures.yaml, by name"
+    grouped = [*params.get("groupby", []), *([params["x_axis"]] if "x_axis" in params else [])]
+    ordered = [json.loads(each)[0] for each in params.get("order_by_cols", [])]
+    filtered = [each["subject"] for each in params.get("adhoc_filters", [])]
+    assert {*params.get("all_columns", []), *grouped, *ordered, *filtered} <= columns
+    assert {each["expressionType"] for each in params.get("adhoc_filters", [])} <= {"SIMPLE"}
+    assert {params[name] for name in ("x_axis_sort",) if name in params} <= figures | columns
+    # Where else Superset takes a figure or a column: look at it here before a chart of ours uses it.
+    assert not {"percent_metrics", "timeseries_limit_metric", "metrics_b", "columns", "series", "size"} & params.keys()
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -77,6 +84,13 @@ def test_every_chart_is_on_a_dashboard_by_its_own_name_and_every_dashboard_shows
     charts = {each["uuid"]: each["slice_name"] for each in CHARTS.values()}
     shown = {uuid: meta["sliceName"] for dashboard in DASHBOARDS.values() for uuid, meta in on(dashboard).items()}
     assert shown == charts
+
+
+def test_no_dataset_is_left_of_a_table_that_is_none_any_more():
+    measured = yaml.safe_load((PROJECT_ROOT / MEASURES).read_text())
+    assert {Path(name).stem for name in DATASETS} == {name.replace(".", "__") for name in measured}
+    named = {each["uuid"] for each in DATASETS.values()}
+    assert named == {identity("datasets", name) for name in measured}
 
 
 def test_a_dataset_of_no_table_of_a_release_is_refused(tmp_path):

@@ -1,4 +1,7 @@
-"""The metadata database as an earlier Airflow left it, brought to this one in a real PostgreSQL, with all that happened."""
+"""The metadata database in the shape of an earlier Airflow, brought to this one in a real PostgreSQL, with all that happened.
+
+Airflow itself brings it into that shape: no earlier version is installed here.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from warehouse import calendar, declarations, impact, sources
+from warehouse import calendar, declarations, impact, sources, stores
 from warehouse.declarations import Field, Published
 from warehouse.site import lineage
 
@@ -515,18 +515,12 @@ def _lines(connection: duckdb.DuckDBPyConnection) -> defaultdict[str, list[Line]
 
 # ------------------------------------------------------------------------------------------------------- quality
 
-_LAST_RUNS = (
-    "select * from ops.validations "
-    "qualify concat_ws(' ', run_id, step_id) = last_value(concat_ws(' ', run_id, step_id)) over "
-    "(partition by suite order by validated_at, rowid rows between unbounded preceding and unbounded following)"
-)
-
 
 def _judged(connection: duckdb.DuckDBPyConnection) -> tuple[Judged, ...]:
     rows = _rows(
         connection,
         f"select border, severity, count(*) filter (success) as held, count(*) filter (not success) as failed "
-        f"from ({_LAST_RUNS}) group by border, severity order by border, severity",
+        f"from ({stores.LAST_RUNS}) group by border, severity order by border, severity",
     )
     return tuple(Judged(**row) for row in rows)
 
@@ -536,7 +530,7 @@ def _failures(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], ..
         _rows(
             connection,
             "select border, severity, table_name, expectation, column_name, detail, observed, unexpected_count, "
-            f"row_count from ({_LAST_RUNS}) where not success "
+            f"row_count from ({stores.LAST_RUNS}) where not success "
             "order by severity <> 'critical', border, table_name, expectation",
         )
     )
