@@ -52,9 +52,9 @@ test-root: setup-dev  ## What takes root: a disk that is full or cannot be writt
 # Debian starts servers as it installs them: these tests start their own.
 test-services: setup-dev $(VENV)/production/.installed $(VENV)/superset/.installed  ## The services of docker-compose.yml on real PostgreSQL and Redis, which it installs (root)
 	@test "$$(id -u)" = 0 || { echo "It takes root: namespaces, mounts and users of each service's own."; exit 1; }
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || { apt-get -qq update && \
+	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v redis-server && command -v cc; } >/dev/null 2>&1 || { apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --yes --no-install-recommends \
-		postgresql redis-server >/dev/null; }
+		postgresql redis-server gcc libc6-dev >/dev/null; }
 	@$(BIN)/pytest -q -n 0 -m services tests/services
 
 # As root it installs what is missing, as CI does; anyone else is told what to type.
