@@ -27,7 +27,7 @@ from tests.services.publishers import HELD_BACK
 from warehouse import release
 from warehouse.archive import Archive
 from warehouse.clock import NEW_YORK
-from warehouse.settings import PROJECT_ROOT, Settings
+from warehouse.settings import Settings
 from warehouse.sources import find
 from warehouse.stores import identifier
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from tests.services.containers import Compose
     from tests.services.people import People
     from tests.services.publishers import News, Publishers
+
+pytestmark = pytest.mark.services
 
 STEPS = ["load", "validate", "transform", "check", "approve", "publish"]
 STRESS, CONDITIONS, BALANCE_SHEET, REVERSE_REPO = HELD_BACK
@@ -209,7 +211,6 @@ def machine(airflow, people, publishers, built):
     return running
 
 
-@pytest.mark.services
 def test_what_a_killed_worker_and_a_killed_builder_did_is_done_again_and_so_is_what_redis_forgot(machine):
     before = machine.builds()
     machine.people.slots(0)
@@ -257,7 +258,6 @@ def forget_all(services: Compose) -> None:
     assert redis(services, "airflow", "keys", "*").strip() == ""
 
 
-@pytest.mark.services
 def test_a_run_outlives_its_scheduler_and_a_lost_event_waits_for_the_next_day(machine):
     before = machine.builds()
     news = machine.publishers.begin_to_publish(STRESS)
@@ -285,7 +285,6 @@ def until_the_daily_build(now: datetime) -> timedelta:
     return (tick if tick > there else datetime.combine(there.date() + timedelta(days=1), time(5, 31), NEW_YORK)) - now
 
 
-@pytest.mark.services
 def test_a_minute_without_postgresql_loses_nothing(machine):
     before = machine.builds()
     first = machine.publishers.publish(CONDITIONS)
@@ -305,7 +304,6 @@ def test_a_minute_without_postgresql_loses_nothing(machine):
     machine.holds_once(first, second)
 
 
-@pytest.mark.services
 def test_of_builds_that_start_at_once_one_publishes(machine):
     before = machine.builds()
     news = machine.publishers.publish(REVERSE_REPO)
@@ -323,7 +321,6 @@ def test_of_builds_that_start_at_once_one_publishes(machine):
     machine.holds_once(news)
 
 
-@pytest.mark.services
 def test_a_clock_that_jumps_and_dags_that_were_paused_for_three_days_lose_nothing(machine):
     before = machine.builds()
     news = machine.publishers.publish(REVERSE_REPO)

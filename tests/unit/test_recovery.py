@@ -16,6 +16,7 @@ from warehouse import (
     backup,
     clock,
     doctor,
+    failures,
     http,
     landing,
     locking,
@@ -586,3 +587,14 @@ def test_a_clock_that_was_ahead_holds_news_up_until_it_has_caught_up_and_loses_n
     upkeep.replay(home.settings)
     assert seen_meanwhile in {row[:2] for row in home.query(VERSIONS)}
     assert told() == []
+
+
+def test_what_failed_of_a_build_is_over_once_all_is_published_whoever_did_it(home, monkeypatch):
+    home.ingest(*days(2))
+    failures.note("build.check", GateClosed("what was built is of other inputs"), home.settings)
+    nightly.load(home.settings)
+    assert [failure.task for failure in failures.noted(home.settings)] == ["build.check"]
+    monkeypatch.setattr(pipeline, "_is_unpublished", lambda *_: False)  # as after `drypowder run` by hand
+    with pytest.raises(NothingNew):
+        nightly.load(home.settings)
+    assert failures.noted(home.settings) == []
