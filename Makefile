@@ -58,9 +58,9 @@ browser: setup-dev $(VENV)/superset/.installed chromium  ## A release's pages an
 
 # Debian starts servers as it installs them: these tests start their own.
 servers:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v redis-server >/dev/null || { apt-get -qq update && \
+	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v redis-server && command -v cc; } >/dev/null 2>&1 || { apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --yes --no-install-recommends \
-		postgresql redis-server >/dev/null; }
+		postgresql redis-server gcc libc6-dev >/dev/null; }
 
 # As root it installs what is missing, as CI does; anyone else is told what to type.
 chromium:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from warehouse.settings import Settings
 
 _FREE_GB = 5
+_LEEWAY = timedelta(minutes=1)
+"""Clocks of two machines, and ntpd's corrections, differ by less."""
 _PINS = {"duckdb": "1.5.6", "dbt-core": "1.11.", "apache-airflow": "3.3.", "great-expectations": "1.24."}
 
 
@@ -39,6 +42,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _packages,
         _home,
         _transport,
+        _clock,
         _lock,
         _builders_file,
         _generated,
@@ -100,6 +104,24 @@ def _transport(settings: Settings) -> Iterator[Finding]:
             state="wrong",
             what="WAREHOUSE_CONTACT is missing, so publishers cannot be asked",
             remedy="echo \"WAREHOUSE_CONTACT='Your Name you@example.org'\" >> .env",
+        )
+
+
+def _clock(settings: Settings) -> Iterator[Finding]:
+    """See whether something was fetched in what is now the future: what comes before that instant is not loaded."""
+    from warehouse import sources
+    from warehouse.archive import Archive
+
+    archive, now = Archive(settings.archive), clock.now(settings)
+    asked = {f"{s.code}.{t.name}": archive.last_checked(s.code, t.name) for s, t in sources.tables()}
+    ahead = {name: at for name, at in asked.items() if at and at > now + _LEEWAY}
+    if settings.sources == "live" and ahead:
+        yield Finding(
+            state="wrong",
+            what=f"{len(ahead)} table(s), such as {min(ahead)}, were fetched in the future, as late as "
+            f"{max(ahead.values()):%Y-%m-%d %H:%M} UTC: the clock was ahead, and what they publish waits until then",
+            remedy="Set the machine's clock right. After that instant the next runs load what waited; "
+            "`drypowder replay` then gives every fetch its place.",
         )
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from warehouse.settings import Settings
 
 
+BUILD = ("build.load", "build.validate", "build.transform", "build.check", "build.approve", "build.publish")
+"""The steps after landing, as the scheduler calls them."""
+
+
 @runs.step
 def load(
     settings: Settings | None = None, progress: Progress | None = None, *, retry_held_back: bool = False
@@ -42,11 +46,21 @@ def load(
         if pipeline.is_to_be_rebuilt(settings):
             say(progress, str(upkeep.replay(settings, progress)))
         try:
-            return pipeline.load(settings, progress, retry_held_back=retry_held_back)
-        except DamagedFile as damage:
-            say(progress, f"{damage.what}: rebuilding it from the archive")
-            say(progress, str(upkeep.replay(settings, progress)))
-            return pipeline.load(settings, progress, retry_held_back=retry_held_back)
+            return _load(settings, progress, retry_held_back=retry_held_back)
+        except NothingNew:
+            # What is loaded is published, perhaps by hand while a run of the scheduler's failed over it.
+            for task in BUILD:
+                failures.forget(task, settings)
+            raise
+
+
+def _load(settings: Settings, progress: Progress | None, *, retry_held_back: bool) -> Loaded:
+    try:
+        return pipeline.load(settings, progress, retry_held_back=retry_held_back)
+    except DamagedFile as damage:
+        say(progress, f"{damage.what}: rebuilding it from the archive")
+        say(progress, str(upkeep.replay(settings, progress)))
+        return pipeline.load(settings, progress, retry_held_back=retry_held_back)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from tests.services.clock import Clock
 from tests.services.containers import Compose, leave_the_network
 from tests.services.people import INGESTS, People, wait_until
+from tests.services.publishers import Publishers
 from warehouse import secrets_file
 from warehouse.settings import PROJECT_ROOT
 
@@ -25,7 +27,13 @@ def _environment(variable: str, name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def compose(tmp_path_factory):
+def publishers(tmp_path_factory):
+    """The publishers of the sample, some of whom have news to publish."""
+    return Publishers(tmp_path_factory.mktemp("published") / "sample")
+
+
+@pytest.fixture(scope="session")
+def compose(tmp_path_factory, publishers):
     """docker-compose.yml with secrets of its own; nothing runs yet."""
     assert os.geteuid() == 0, "These tests take root: namespaces, mounts and users."
     leave_the_network()
@@ -46,6 +54,8 @@ def compose(tmp_path_factory):
             "deploy/airflow.Dockerfile": _environment("DRYPOWDER_PRODUCTION_VENV", "production"),
             "deploy/superset.Dockerfile": _environment("DRYPOWDER_SUPERSET_VENV", "superset"),
         },
+        clock=Clock(folder / "clock"),
+        instead={"sample": publishers.folder},
     )
     try:
         yield running
@@ -63,6 +73,9 @@ def databases(compose):
 @pytest.fixture(scope="session")
 def airflow(databases):
     """All of Airflow: api-server, scheduler, dag-processor, triggerer, a worker and the builder."""
+    # How often it is looked for tasks that are queued for too long, and not how long that is.
+    looks = "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL"
+    databases.services["scheduler"]["environment"] |= {looks: "10"}
     databases.up("api-server", "scheduler", "dag-processor", "triggerer", "worker", "builder")
     return databases
 

@@ -3,7 +3,8 @@
 Each gets namespaces of its own for mounts, processes and its name; a root made of what its Dockerfile copies, its
 volumes and its memory file systems; its user, no capability, and a read-only root where the file says so. All share
 the network namespace of this process, where each service's name is 127.0.0.1 and nothing leads out. PostgreSQL and
-Redis are Debian's, in the place of the official images. Limits of memory and processors are not enforced.
+Redis are Debian's, in the place of the official images. Limits of memory and processors are not enforced. All have one
+clock on the wall, which a test may move (tests/services/clock.py).
 
 It takes root. When this process ends, however it ends, the kernel ends them all.
 """
@@ -14,6 +15,7 @@ import ctypes
 import fcntl
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -27,6 +29,7 @@ from typing import Any
 import psutil
 
 from tests.compose import Image, environment, image, interpolated, mounts, raw
+from tests.services.clock import Clock
 from warehouse.settings import PROJECT_ROOT
 
 ENTER = Path(__file__).with_name("enter.py")
@@ -101,7 +104,7 @@ class Container:
             f"--wdns={self.told['folder']}",
         ]
         return subprocess.run(
-            [*enter, "setpriv", *self.told["privileges"], "--", *command],
+            [*enter, "env", *self.told["clock"], "setpriv", *self.told["privileges"], "--", *command],
             env={**self.told["environment"], **environment},
             capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
         )  # fmt: skip
@@ -120,6 +123,9 @@ class Compose:
     """What `.env` and the files of sizes say."""
     environments: dict[str, Path]
     """Virtual environment by Dockerfile."""
+    clock: Clock
+    instead: dict[str, Path] = field(default_factory=dict)
+    """What images hold in the place of a part of the project."""
     running: dict[str, Container] = field(default_factory=dict)
     services: dict[str, dict[str, Any]] = field(init=False, repr=False)
 
@@ -213,6 +219,19 @@ class Compose:
             container.process.kill()
             container.process.wait()
 
+    def kill(self, name: str) -> None:
+        """End a service's first process as `kill -9` does, and with it all that runs there."""
+        container = self.running[name]
+        os.kill(container.pid, signal.SIGKILL)
+        container.process.wait()
+
+    def revive(self, *, but: tuple[str, ...] = ()) -> None:
+        """Start anew what has ended, as an engine does that was told `restart: unless-stopped`."""
+        for name, container in list(self.running.items()):
+            if container.process.poll() is not None and self._is_lasting(name) and name not in but:
+                self.stop(name)
+                self._start(name)
+
     def down(self) -> None:
         """End them all."""
         for name in list(self.running):
@@ -231,7 +250,7 @@ class Compose:
             venv = self.environments[dockerfile]
             links[str(venv)] = "/opt/venv"  # its scripts name the interpreter by where it was made
             files = [
-                {"target": f"{made.folder}/{target}", "source": str(PROJECT_ROOT / source)}
+                {"target": f"{made.folder}/{target}", "source": str(self.instead.get(source, PROJECT_ROOT / source))}
                 for source, target in made.copied
             ]
             files += [{"target": path, "source": str(venv)} for path in made.taken]
@@ -242,6 +261,7 @@ class Compose:
             command = command or ["sh", "-c", start]
         if program_folder:
             made.environment["PATH"] = f"{program_folder}:{made.environment['PATH']}"
+        inside.append({"kind": "bind", "read_only": True, "source": str(self.clock.folder), "target": Clock.INSIDE})
         user, _, group = service["user"].partition(":")
         privileges = ["--reuid", user, "--regid", group, "--clear-groups"]
         if "no-new-privileges:true" in service["security_opt"]:
@@ -263,6 +283,7 @@ class Compose:
             "read_only": service["read_only"],
             "folder": made.folder,
             "environment": {**made.environment, "HOSTNAME": name, **environment(service, self.given)},
+            "clock": self.clock.environment,
             "privileges": privileges,
             "command": command,
         }  # fmt: skip

@@ -19,10 +19,11 @@ class People:
     """Clients that are logged in; `admin` has made the others."""
 
     def __init__(self, password: str) -> None:
+        self._passwords = {"admin": password} | {role: f"{role}-password" for role in ROLES[:-1]}
         self._of: dict[str, httpx.Client] = {"admin": log_in("admin", password)}
         for role in ROLES[:-1]:
             user = {
-                "username": role, "password": f"{role}-password", "email": f"{role}@example.org",
+                "username": role, "password": self._passwords[role], "email": f"{role}@example.org",
                 "first_name": role, "last_name": "Tester", "roles": [{"name": role}],
             }  # fmt: skip
             self["admin"].post("/auth/fab/v1/users", json=user).raise_for_status()
@@ -30,6 +31,11 @@ class People:
 
     def __getitem__(self, role: str) -> httpx.Client:
         return self._of[role]
+
+    def come_again(self) -> None:
+        """Log in once more: a login is for hours of the servers' clock."""
+        self.close()
+        self._of = {role: log_in(role, password) for role, password in self._passwords.items()}
 
     def close(self) -> None:
         for client in self._of.values():
@@ -49,11 +55,21 @@ class People:
             "/api/v2/pools/duckdb_writer", params={"update_mask": "slots"}, json=body
         ).raise_for_status()
 
+    def pause(self, dags: str, *, paused: bool = True) -> None:
+        """Pause all DAGs whose names are like this, or let them go on."""
+        self["engineer"].patch(
+            "/api/v2/dags", params={"dag_id_pattern": dags, "limit": 200}, json={"is_paused": paused}
+        ).raise_for_status()
+
     def trigger(self, dag: str) -> str:
         """Start a run and return its id."""
         answer = self["engineer"].post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None})
         answer.raise_for_status()
         return answer.json()["dag_run_id"]
+
+    def runs(self, dag: str) -> list[dict[str, Any]]:
+        """Return the runs of a DAG, oldest first."""
+        return self.get(f"dags/{dag}/dagRuns", order_by="run_after", limit=100)["dag_runs"]
 
     def ended(self, dag: str, run: str, seconds: float = 1800) -> dict[str, str]:
         """Wait for a run and return the states of its tasks."""

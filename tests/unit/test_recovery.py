@@ -11,7 +11,22 @@ import pytest
 
 from tests.damage import damage
 from tests.unit.toy import Reply, rate, rates_json
-from warehouse import backfill, backup, landing, locking, nightly, pipeline, quarantine, restore, stores, upkeep
+from warehouse import (
+    backfill,
+    backup,
+    clock,
+    doctor,
+    failures,
+    http,
+    landing,
+    locking,
+    nightly,
+    pipeline,
+    quarantine,
+    restore,
+    stores,
+    upkeep,
+)
 from warehouse.contract import Column, KnownAt, Licence, Partition, RowRule, Watch
 from warehouse.errors import (
     ConfigurationError,
@@ -540,3 +555,46 @@ def test_a_home_restored_from_a_backup_is_rebuilt_by_the_next_load_and_asks_nobo
     home.says(*days(29))
     home.land()
     assert len(home.publisher.requests) == asked + 1
+
+
+def test_a_clock_that_was_ahead_holds_news_up_until_it_has_caught_up_and_loses_nothing(home, monkeypatch):
+    shown = [datetime(2026, 11, 30, 12, tzinfo=UTC)]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, _=None):
+            return shown[0]
+
+    monkeypatch.setattr(http, "datetime", Clock)
+    monkeypatch.setattr(clock, "datetime", Clock)
+
+    def told():
+        return [f.state for f in doctor._clock(home.settings)]  # noqa: SLF001
+
+    def at(day, hour, count):
+        shown[0] = datetime(2026, 12, day, hour, tzinfo=UTC)
+        with suppress(NothingNew):
+            home.ingest(*days(count - 1), rate(f"2026-01-{count:02}", day))
+        return len(home.query("select distinct day from raw.toy__rates"))
+
+    assert (at(1, 12, 2), told()) == (2, [])
+    assert (at(4, 12, 3), told()) == (3, [])  # three days ahead, which nobody can know
+    assert (at(1, 13, 4), told()) == (3, ["wrong"])
+    assert (at(2, 12, 5), told()) == (3, ["wrong"])
+    assert (at(5, 12, 6), told()) == (6, [])
+    seen_meanwhile = ("2026-01-05", 2.0)
+    assert seen_meanwhile not in {row[:2] for row in home.query(VERSIONS)}
+    upkeep.replay(home.settings)
+    assert seen_meanwhile in {row[:2] for row in home.query(VERSIONS)}
+    assert told() == []
+
+
+def test_what_failed_of_a_build_is_over_once_all_is_published_whoever_did_it(home, monkeypatch):
+    home.ingest(*days(2))
+    failures.note("build.check", GateClosed("what was built is of other inputs"), home.settings)
+    nightly.load(home.settings)
+    assert [failure.task for failure in failures.noted(home.settings)] == ["build.check"]
+    monkeypatch.setattr(pipeline, "_is_unpublished", lambda *_: False)  # as after `drypowder run` by hand
+    with pytest.raises(NothingNew):
+        nightly.load(home.settings)
+    assert failures.noted(home.settings) == []
