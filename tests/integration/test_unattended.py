@@ -350,7 +350,7 @@ class Days:
         self.rows_are_right(now, faults)
         self.people_are_told(now, stood, self.hook.taken[told:])
         self.release_is_right(now, before)
-        self.count.update(days=1, faults=len(faults))
+        self.count.update(days=1, faults=len(faults), stopped=sum(fault.stops for fault in faults.values()))
 
     def let_the_clean_day_pass(self, now):
         self.clean_world.bring(now, {})
@@ -442,9 +442,11 @@ def test_days_pass_and_nobody_does_anything(tmp_path, record_property):
             days = Days(Airflow(running), hook, settings, world, clean)
             for number, faults in enumerate(rota(), 1 - DAYS):
                 days.live_through(LAST + timedelta(days=number), faults)
+            builds = running.api.get("dags/build/dagRuns", limit=100)["dag_runs"]
     finally:
         hook.close()
     assert running_in(home) == []
+    assert {run["run_type"] for run in builds} == {"asset_triggered"}
     assert days.count["releases"] + days.count["held_back_notices"] == days.count["days"] == DAYS
 
     # Whatever was wrong has healed: every table has the rows that it would have, had nothing ever been wrong.
