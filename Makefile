@@ -68,9 +68,9 @@ chromium:
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
 
-drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, readers beside publishes, failing disks (root)
+drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, days unattended, readers beside publishes, failing disks (root)
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
-		tests/integration/test_clean_replay.py tests/integration/test_readers.py
+		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_unattended.py
 	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q -m root tests/root; \
 		else echo "Not root: tests/root are left out." >&2; fi
 

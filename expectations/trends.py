@@ -497,21 +497,34 @@ def _not_flattened() -> NoRows:
         with bends as (
             select
                 *,
-                value - 2 * lag(value) over in_order + lag(value, 2) over in_order as bend,
-                value - lag(value) over in_order as step,
-                past_value - 2 * lag(past_value) over in_order + lag(past_value, 2) over in_order as past_bend
+                abs(value - 2 * lag(value) over in_order + lag(value, 2) over in_order) <= 1e-9 * abs(value)
+                    as is_straight,
+                abs(past_value - 2 * lag(past_value) over in_order + lag(past_value, 2) over in_order)
+                    <= 1e-9 * abs(past_value) as was_straight
             from trend_both
             window in_order as (partition by _fetch_id, series_name, column_name order by number)
+        ),
+        lines as (
+            -- five figures in a line
+            select
+                *, bool_and(is_straight) over three as is_line, bool_and(was_straight) over three as was_line
+            from bends
+            window three as (
+                partition by _fetch_id, series_name, column_name
+                order by number rows between 2 preceding and current row
+            )
         )
         select
             _fetch_id, series_name, column_name, count(*) as period_count, count(distinct value) as distinct_count,
-            count(*) filter (abs(bend) <= 1e-9 * abs(value)) as straight_count,
-            count(*) filter (abs(past_bend) <= 1e-9 * abs(past_value)) as past_straight_count
-        from bends
+            count(*) filter (is_straight) as straight_count, count(*) filter (was_straight) as past_straight_count
+        from lines
         group by all
         having count(*) >= {PAST} and count(distinct past_value) >= {PAST} / 2
-            and (straight_count - past_straight_count >= 10
-                and count(*) filter (abs(bend) <= 1e-9 * abs(value) and value <> past_value) >= 5)
+            and straight_count - past_straight_count >= 10
+            and count(*) filter (is_straight and value <> past_value) >= 5
+            -- rounded figures are straight here and there: a line is long, or most of what is restated
+            and (count(*) filter (is_line) - count(*) filter (was_line) >= 10
+                or count(*) filter (is_straight and value <> past_value) >= 0.5 * count(*) filter (value <> past_value))
         """,
         severity="critical",
         because="2026-11-29: what is filled in between two figures was not measured; ten in a straight line, where "

@@ -103,8 +103,8 @@ def of_member(change: Callable[[str], str]) -> Edit:
             (name,) = archive.namelist()
             text = archive.read(name).decode()
         packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(name, change(text))
+        with zipfile.ZipFile(packed, "w") as archive:  # of no date, so that equal text is equal bytes
+            archive.writestr(zipfile.ZipInfo(name), change(text), zipfile.ZIP_DEFLATED)
         return packed.getvalue()
 
     return edit

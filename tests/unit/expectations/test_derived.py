@@ -368,6 +368,16 @@ def test_figures_drawn_as_a_line_stop(walked):
     assert severities(found)["series_not_flattened"] == "critical"
 
 
+def test_rounded_figures_that_come_back_after_others_are_no_line(toy_file):
+    toy_file.fill(
+        "toy__rates",
+        "select date '2020-01-01' + i::integer as day, 50 + hash(i) % 10 + hash(-i) % 7 / 100 as rate_pct "
+        "from range(400) as r(i)",
+    )
+    toy_file.promote("toy__rates")
+    assert severities(changed(toy_file, "rate_pct = round(rate_pct)")) == {"history_not_restated": "warning"}
+
+
 # ------------------------------------------------------------------------------------------------- several figures
 
 COLUMNS = ("a", "b", "c", "d", "e")

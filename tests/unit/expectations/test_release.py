@@ -86,6 +86,16 @@ def test_a_table_that_lost_more_than_one_row_in_a_hundred_stops_the_release(buil
     assert set(found) == ({("marts.fct_auctions", "row_count_kept")} if stops else set())
 
 
+@pytest.mark.parametrize(("published", "stops"), [(380, False), (800, True)])
+def test_weights_may_lose_years_to_a_component_whose_past_arrives_later(built, published, stops):
+    built.run(
+        "create or replace table marts.fct_index_weights as select 'csi' as index_id, 'pca-' || y as weight_version, "
+        "'c' || c as component_id from range(19) as years(y), range(19) as components(c)"
+    )
+    found = failed(built, {"marts.fct_index_weights": published}, only="marts.fct_index_weights")
+    assert set(found) == ({("marts.fct_index_weights", "row_count_kept")} if stops else set())
+
+
 def test_a_published_table_that_is_gone_stops_the_release(built):
     assert set(failed(built, {"marts.fct_old": 3})) == {("marts.fct_old", "table_exists")}
 
