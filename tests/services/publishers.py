@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.test_clean_replay import PUBLISHERS
+from tests.publishers import PUBLISHERS
 from warehouse.recording import INDEX
 from warehouse.settings import PROJECT_ROOT
 

@@ -357,3 +357,25 @@ def test_a_clock_that_jumps_three_days_ahead_under_a_build_loses_nothing(machine
     machine.pass_by(BUILT_AGAIN)
     machine.all_built(before)
     machine.holds_once(news)
+
+
+def test_a_dag_paused_for_three_days_lands_all_of_them_in_one_run(machine):
+    before, dag = machine.builds(), f"ingest__{STRESS.replace('.', '__')}"
+    machine.people.pause(dag)
+    ran = {run["dag_run_id"] for run in machine.people.runs(dag)}
+    news = machine.publishers.publish(STRESS, days=3)
+    machine.pass_by(timedelta(days=3))
+    assert {run["dag_run_id"] for run in machine.people.runs(dag)} == ran
+
+    machine.people.pause(dag, paused=False)
+
+    due = datetime.fromisoformat(machine.people.get(f"dags/{dag}")["next_dagrun_run_after"])
+    if due > machine.services.clock.now():
+        machine.pass_by(due - machine.services.clock.now() + timedelta(minutes=1))
+    machine.until(lambda: {run["dag_run_id"] for run in machine.people.runs(dag)} - ran, "a run of its own")
+    for run in machine.people.runs(dag):
+        if run["dag_run_id"] not in ran:
+            assert run["run_type"] == "scheduled"
+            machine.ended(dag, run["dag_run_id"])
+    machine.all_built(before)
+    machine.holds_once(news)
