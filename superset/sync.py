@@ -157,10 +157,7 @@ def refuse_to_harm(wanted: dict[Key, Any], there: dict[Key, Any], gone: list[Key
         found += [f"{_title(each)} has the name of ours: rename it" for each in same if str(each.uuid) != uuid]
     for kind, uuid in gone:
         asset = _query(kind).filter_by(uuid=uuid).one()
-        users = {"databases": ("tables", "saved_queries"), "datasets": ("slices",), "charts": ("dashboards",)}.get(
-            kind, ()
-        )
-        for each in (each for name in users for each in getattr(asset, name)):
+        for each in _users(kind, asset):
             if not _is_ours(str(each.uuid)):
                 found.append(f"{_title(each)} uses {_name(kind, there[kind, uuid])}, which git no longer has")
     if found:

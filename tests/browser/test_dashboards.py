@@ -178,6 +178,22 @@ def test_a_chart_that_leaves_git_leaves_superset_and_an_analysts_own_stays(git, 
     api.delete(f"/chart/{mine.json()['id']}")
 
 
+def test_a_dataset_that_leaves_git_stays_while_an_analysts_chart_shows_it(git, api):
+    assets, sync = git
+    path = assets / "datasets" / "other.yaml"
+    document = yaml.safe_load((assets / "datasets" / "ops__held_back.yaml").read_text())
+    told = {"table_name": "documents", "uuid": identity("datasets", "ops.documents"), "metrics": [], "columns": []}
+    path.write_text(yaml.safe_dump(document | told, sort_keys=False))
+    assert "added   dataset 'documents'" in sync("apply")
+    [dataset] = [d for d in api.get("/dataset/").json()["result"] if d["table_name"] == "documents"]
+    body = {"slice_name": "theirs", "datasource_id": dataset["id"], "datasource_type": "table", "viz_type": "table"}
+    theirs = api.post("/chart/", json=body | {"params": "{}"}).json()["id"]
+    path.unlink()
+    assert "Slice 'theirs' uses dataset 'documents', which git no longer has" in sync("apply", fails=True)
+    api.delete(f"/chart/{theirs}").raise_for_status()
+    assert "deleted dataset 'documents'" in sync("apply")
+
+
 def test_what_was_changed_of_ours_in_superset_is_taken_back_and_what_was_lost_is_named(git, api):
     _, sync = git
     title = "What is held back, and why?"
