@@ -124,7 +124,6 @@ class Machine:
         A jump of the clock takes for dead what runs at that moment, so that there may be more tries than one expects. One
         that had landed before finds nothing new then.
         """
-
         passed: set[tuple[str, int]] = set()
 
         def have_ended() -> bool:
@@ -133,9 +132,7 @@ class Machine:
             again = {(dag, each["try_number"]) for dag, each in tasks if each["state"] == "up_for_retry"}
             if again - passed and "running" not in states:
                 passed.update(again)
-                self.services.clock.move(LANDED_AGAIN)
-            with suppress(httpx.HTTPError):
-                self.people.come_again()
+                self.pass_by(LANDED_AGAIN)
             return states <= DONE
 
         self.until(have_ended, "landings to end")
