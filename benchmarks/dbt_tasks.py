@@ -118,10 +118,8 @@ def main() -> None:
     settings, manifest = filled(folder / "home")
     as_if_not_built(settings)
     project = folder / "project"
-    for name in ("dbt_project", "deploy", "warehouse", "expectations", "contracts"):
-        if (PROJECT_ROOT / name).exists():
-            (project / name).parent.mkdir(exist_ok=True)
-            (project / name).symlink_to(PROJECT_ROOT / name)
+    project.mkdir()
+    (project / "deploy").symlink_to(PROJECT_ROOT / "deploy")  # its settings; all else is read from the checkout
     (project / "dags").mkdir()
     (project / "dags" / "ours.py").write_text(OURS)
     (project / "dags" / "cosmos_watcher.py").write_text(COSMOS)

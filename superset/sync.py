@@ -78,7 +78,7 @@ def canonical(kind: str, exported: dict[str, Any]) -> dict[str, Any]:
     """Return an export without numbers of one installation, and without what is empty."""
     document = _without_nothing(exported)
     if kind == "databases":
-        home = os.environ.get("WAREHOUSE_HOME", "")
+        home = os.environ["WAREHOUSE_HOME"]
         document["sqlalchemy_uri"] = document["sqlalchemy_uri"].replace(f"//{home}/", f"//{HOME}/")
     if kind == "datasets":
         document.pop("cache_timeout", None)  # an export has the database's in its place

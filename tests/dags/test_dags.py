@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from warehouse import nightly
 from warehouse.sources import tables
 
 INGESTS = {f"ingest__{s.code}__{t.name}": f"landing/{s.code}/{t.name}" for s, t in tables()}
@@ -103,6 +104,10 @@ def test_the_builds_tasks_follow_each_other_in_this_order(bag):
         "approve": {"publish"},
         "publish": set(),
     }
+
+
+def test_what_is_forgotten_of_a_build_once_all_is_published_is_each_of_its_tasks(bag):
+    assert {f"build.{task}" for task in bag.dags["build"].task_ids} == set(nightly.BUILD)
 
 
 def test_a_skipped_task_skips_what_follows_it(bag):
