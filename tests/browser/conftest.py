@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import threading
+import time
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import duckdb
+import httpx
 import pytest
 
 from tests.integration.conftest import built, copied, parsed_once, sample_settings  # noqa: F401  (fixtures)
 from warehouse import clock, impact, release
+from warehouse.processes import free_port
+from warehouse.settings import Settings
+from warehouse.superset import Superset
 
 HELD = "fiscaldata.auctions"
 TAKES_PICTURES = "DRYPOWDER_SCREENSHOTS" in os.environ
@@ -106,3 +114,42 @@ def served(published):
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def superset(published):
+    """Superset on the home of that release, as `make up` prepares and starts it."""
+    home = published.parents[1]
+    made = Superset(replace(Settings(home=home), superset_port=free_port()))
+    said = []
+    made.make_secrets()
+    made.prepare(said.append)
+    assert len(said) == 2
+    log = (made.folder / "gunicorn.log").open("wb")
+    process = subprocess.Popen(
+        made.command, env={**os.environ, **made.environment}, cwd=made.folder, stdout=log, stderr=log
+    )
+    deadline = time.monotonic() + 120
+    while not made.answers():
+        assert process.poll() is None, (made.folder / "gunicorn.log").read_text()[-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    yield made
+    process.terminate()
+    process.wait(timeout=60)
+
+
+@pytest.fixture
+def password(superset):
+    return json.loads(superset.secrets.read_text())["admin_password"]
+
+
+@pytest.fixture
+def api(superset, password):
+    """The REST API, logged in."""
+    with httpx.Client(base_url=f"{superset.url}/api/v1", trust_env=False, timeout=60) as client:
+        login = {"username": "admin", "password": password, "provider": "db"}
+        client.headers["Authorization"] = f"Bearer {client.post('/security/login', json=login).json()['access_token']}"
+        client.headers["X-CSRFToken"] = client.get("/security/csrf_token/").json()["result"]
+        client.headers["Referer"] = superset.url
+        yield client

@@ -6,21 +6,16 @@ import json
 import os
 import shutil
 import subprocess
-import time
-from dataclasses import replace
 from uuid import UUID
 
 import duckdb
-import httpx
 import pytest
 import yaml
 
 from tests.browser.conftest import REASON, TAKES_PICTURES
 from warehouse import stores
 from warehouse.datasets import identity
-from warehouse.processes import free_port
-from warehouse.settings import PROJECT_ROOT, Settings
-from warehouse.superset import Superset
+from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -34,45 +29,6 @@ LOADED = """() => {
     const charts = [...document.querySelectorAll('[data-test="chart-grid-component"], .dashboard-chart')];
     return charts.length >= %d && !document.querySelector('[data-test="loading-indicator"], .loading');
 }"""
-
-
-@pytest.fixture(scope="module")
-def superset(published):
-    """Superset on the home of that release, as `make up` prepares and starts it."""
-    home = published.parents[1]
-    made = Superset(replace(Settings(home=home), superset_port=free_port()))
-    said = []
-    made.make_secrets()
-    made.prepare(said.append)
-    assert len(said) == 2
-    log = (made.folder / "gunicorn.log").open("wb")
-    process = subprocess.Popen(
-        made.command, env={**os.environ, **made.environment}, cwd=made.folder, stdout=log, stderr=log
-    )
-    deadline = time.monotonic() + 120
-    while not made.answers():
-        assert process.poll() is None, (made.folder / "gunicorn.log").read_text()[-2000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
-    yield made
-    process.terminate()
-    process.wait(timeout=60)
-
-
-@pytest.fixture
-def password(superset):
-    return json.loads(superset.secrets.read_text())["admin_password"]
-
-
-@pytest.fixture
-def api(superset, password):
-    """The REST API, logged in."""
-    with httpx.Client(base_url=f"{superset.url}/api/v1", trust_env=False, timeout=60) as client:
-        login = {"username": "admin", "password": password, "provider": "db"}
-        client.headers["Authorization"] = f"Bearer {client.post('/security/login', json=login).json()['access_token']}"
-        client.headers["X-CSRFToken"] = client.get("/security/csrf_token/").json()["result"]
-        client.headers["Referer"] = superset.url
-        yield client
 
 
 @pytest.fixture
