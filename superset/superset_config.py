@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from knowledge import as_of, earlier, parameter_set
 
 # ------------------------------------------------------------------------------------------------- secrets
 # `drypowder secrets --rotate` keeps the key before behind a comma; superset-init encrypts anew what it had encrypted.
@@ -112,8 +116,18 @@ FEATURE_FLAGS = {
     "CSS_TEMPLATES": False,
     "EMBEDDABLE_CHARTS": False,
     "EMBEDDED_SUPERSET": False,
-    "ENABLE_TEMPLATE_PROCESSING": False,
+    "ENABLE_TEMPLATE_PROCESSING": True,  # datasets ask for the knowledge of a day
 }
+JINJA_CONTEXT_ADDONS = {"as_of": as_of, "earlier": earlier, "parameter_set": parameter_set}
+EXTRA_CATEGORICAL_COLOR_SCHEMES = [
+    {
+        "id": "okabeIto",
+        "description": "Okabe and Ito (2008): told apart by whoever is colour-blind, too.",
+        "label": "Okabe-Ito",
+        "isDefault": True,
+        "colors": ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442"],
+    }
+]
 CSV_EXTENSIONS: set[str] = set()
 EXCEL_EXTENSIONS: set[str] = set()
 COLUMNAR_EXTENSIONS: set[str] = set()

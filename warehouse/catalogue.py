@@ -62,9 +62,10 @@ def generated(project: Path) -> dict[Path, str]:
     marts = declarations.tables(dbt, "marts", blocks)
     of_metrics = declarations.tables(dbt, "metrics", blocks)
     files[docs / "catalogue" / "marts.md"] = _marts_page(marts)
-    files[docs / "catalogue" / "metrics.md"] = _metrics_page(of_metrics, declarations.macros(dbt, blocks), metrics)
+    macros = declarations.macros(dbt, blocks)
+    files[docs / "catalogue" / "metrics.md"] = _metrics_page(of_metrics, macros, metrics)
     files[docs / "catalogue" / "README.md"] = _index(marts, of_metrics, metrics)
-    files |= datasets.generated(project, [*marts, *of_metrics])
+    files |= datasets.generated(project, [*marts, *of_metrics, *macros])
     files[docs / "claims.md"] = _claims_page(
         declarations.seed(dbt, "claims"), declarations.seed(dbt, "claim_conditions"), {m.name: m for m in metrics}
     )

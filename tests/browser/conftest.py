@@ -27,6 +27,25 @@ TAKES_PICTURES = "DRYPOWDER_SCREENSHOTS" in os.environ
 WICKED = "" if TAKES_PICTURES else " & <script>window.hacked = true</script>"
 REASON = f"A year of auctions has 300 rows or more (observed 3{WICKED})."
 
+PLANTED = {
+    "marts.fct_scarcity_slopes_monthly": {
+        "date_day": "date '2026-08-31'", "parameter_set": "'default'", "measure": "'convexity_ratio'", "estimate": "1.4",
+        "interval_low": "1.1", "interval_high": "1.9", "n_obs": "120", "known_at": "timestamptz '2026-08-31 22:00:00+00'",
+    },
+    "marts.fct_thirteenf_filers_quarterly": {
+        "entity_id": "'planted'", "filer_name": "'Planted'", "country_code": "'SA'", "quarter_end": "date '2026-06-30'",
+        "value_usd_bn": "2", "exit_count": "1", "pit_quality": "'dated'", "known_at": "timestamptz '2026-08-15 12:00:00+00'",
+        "source_url": "'https://www.sec.gov/planted'", "origin": "'documented'",
+    },
+    "marts.fct_canary_hits": {
+        "evaluated_on": "date '2026-08-31'", "hit_ratio": "0.5", "base_ratio": "0.2", "lift_ratio": "2.5", "week_count": "120",
+        "alarm_count": "4", "hit_count": "2", "false_alarm_count": "2", "missed_event_count": "1", "episode_count": "3",
+        "false_episode_count": "1", "pit_quality": "'dated'", "known_at": "timestamptz '2026-08-31 22:00:00+00'",
+        "origin": "'recorded'",
+    },
+}  # fmt: skip
+"""Of tables that the sample has no rows of, one row each."""
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -52,6 +71,8 @@ def published(built, tmp_path_factory):  # noqa: F811
             [source, table, REASON],
         )
         impact.note_affected(connection)
+        for name, row in ({} if TAKES_PICTURES else PLANTED).items():
+            connection.execute(f"insert into {name} by name select {', '.join(f'{v} as {c}' for c, v in row.items())}")
     return release.publish(settings, now=clock.now(settings), run_id="planted").path
 
 
@@ -139,7 +160,7 @@ def superset(published):
     process.wait(timeout=60)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def password(superset):
     return json.loads(superset.secrets.read_text())["admin_password"]
 

@@ -140,12 +140,25 @@ class Machine:
 
     def all_built(self, before: list[str]) -> list[dict[str, tuple[str, int]]]:
         """Wait until there are builds besides those before, and all have ended; return their tasks, oldest first."""
-        self.until(lambda: set(self.builds()) - set(before), "a build")
+        try:
+            self.until(lambda: set(self.builds()) - set(before), "a build")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.why_no_build()}") from error
         self.until(
             lambda: not self.events() and all(run["state"] in DONE for run in self.people.runs("build")),
             "every build to end",
         )
         return [self.ended("build", run) for run in self.builds() if run not in before]
+
+    def why_no_build(self) -> str:
+        """Return what Airflow knows of `build` and of its newest landings."""
+        said = psql(self.services, "airflow", "airflow", "select to_json(dag) from dag where dag_id = 'build'").stdout
+        landed = psql(
+            self.services, "airflow", "airflow",
+            "select dag_id, run_id, state, try_number, start_date, end_date from task_instance order by start_date desc limit 8",
+        ).stdout  # fmt: skip
+        ends = "\n".join(self.services.running[name].tail() for name in ("scheduler", "dag-processor"))
+        return f"{self.events()} events wait\n{said}\n{landed}\n{ends}"
 
     def events(self) -> int:
         """Return how many events of landings wait for a build, which is none any more once there is one."""
