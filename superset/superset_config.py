@@ -138,7 +138,7 @@ FEATURE_FLAGS = {
     "CSS_TEMPLATES": False,
     "EMBEDDABLE_CHARTS": False,
     "EMBEDDED_SUPERSET": False,
-    "ENABLE_TEMPLATE_PROCESSING": False,
+    "ENABLE_TEMPLATE_PROCESSING": True,
 }
 # Who asks for more gets this many rows. How long and how large a query may be: release_reader.py.
 SQL_MAX_ROW = ROW_LIMIT = 50_000
@@ -160,8 +160,10 @@ def DB_CONNECTION_MUTATOR(uri, params, username, security_manager, source):  # n
     return guarded(uri, params)
 
 
-def FLASK_APP_MUTATOR(app):  # noqa: ANN001, ANN201, ARG001, N802
-    """Let SQL Lab hand over all that was typed at once, so that two statements are seen as two."""
+def FLASK_APP_MUTATOR(app):  # noqa: ANN001, ANN201, N802
+    """Let SQL Lab hand over all that was typed at once, so that two statements are seen as two, and judge templates."""
+    import strict_templates
     from superset.db_engine_specs.duckdb import DuckDBEngineSpec
 
     DuckDBEngineSpec.run_multiple_statements_as_one = True
+    app.config["CUSTOM_TEMPLATE_PROCESSORS"] = {"duckdb": strict_templates.TemplateProcessor}

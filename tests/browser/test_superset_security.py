@@ -45,9 +45,11 @@ REFUSERS = {
     ),
     "Superset": lambda answer: answer.status_code in {400, 404, 405, 422, 500} and "The query" not in answer.text,
     "DuckDB: no such table": lambda answer: answer.status_code >= 400 and "does not exist" in answer.text,
-    "DuckDB: no such name": lambda answer: answer.status_code >= 400 and "Binder Error" in answer.text,
+    "the check of templates": lambda answer: (
+        answer.status_code >= 400 and "The template was not filled in; expected" in answer.text
+    ),
     "Superset: no writing": lambda answer: answer.status_code >= 400 and "DML" in answer.text,
-    "DuckDB, to which it is no SQL": lambda answer: answer.status_code >= 400 and "The query" not in answer.text,
+    "DuckDB: no such name": lambda answer: answer.status_code >= 400 and "Binder Error" in answer.text,
     "the answer, which leaves it out": lambda answer: answer.status_code == 200,
     "not: it is the list of whom to share with": lambda answer: answer.status_code == 200,
 }
@@ -180,8 +182,12 @@ TRIALS = [
     in_lab("delete inside a SELECT", "with x as (delete from ops.freshness returning *) select * from x", "Superset: no writing"),
     in_lab("a query without end", "select sum(hash(a.range)) from range(10000000) a, range(10000000) b", "the time limit"),
     in_lab("hold a connection", "select sleep_ms(60000)"),
-    in_lab("Jinja: Python's classes", "select {{ ''.__class__.__mro__ }}", "DuckDB, to which it is no SQL"),
-    in_lab("Jinja: Superset's settings", "select '{{ url_param.__globals__ }}' as secret", "the answer, which leaves it out"),
+    in_lab("Jinja: Python's classes", "select {{ ''.__class__.__mro__ }}", "the check of templates"),
+    in_lab("Jinja: Superset's settings", "select '{{ url_param.__globals__ }}' as secret", "the check of templates"),
+    in_lab("Jinja: a text without end", "select '{{ 'x' * 10 ** 10 }}'", "the check of templates"),
+    in_lab("Jinja: a loop in a loop", "select '{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}'",
+           "the check of templates"),
+    in_lab("Jinja: a long text", "select '{{ lipsum(n=10000000) }}'", "the check of templates"),
     # ---------------------------------------------------------------------------------------------- chart data
     in_chart("a figure that reads a file", "Superset's SQL check", metrics=[custom("(select content from read_text('/etc/passwd'))")]),
     in_chart("a figure that sees a setting", "the guard", metrics=[custom("max(current_setting('temp_directory'))")]),
@@ -194,7 +200,8 @@ TRIALS = [
     in_chart("an order that sees a setting", "the guard", orderby=[[custom("max(current_setting('threads'))"), True]]),
     in_chart("a filter's column that sees a setting", "the answer, which leaves it out", filters=[{"col": custom("current_setting('threads')"), "op": "==", "val": "x"}]),
     in_chart("a filter's value that ends its text", "the answer, which leaves it out", filters=[{"col": "source", "op": "==", "val": "x' or 1=1 --"}]),
-    in_chart("Jinja: Python's classes", "DuckDB: no such name", metrics=[custom("{{ ''.__class__.__mro__ }}")]),
+    in_chart("Jinja: a filter without end", "the check of templates", extras={"where": "source = '{{ 'x' * 10 ** 10 }}'"}),
+    in_chart("Jinja: Python's classes", "the check of templates", metrics=[custom("{{ ''.__class__.__mro__ }}")]),
     in_chart("Jinja: Superset's settings", "DuckDB: no such name", metrics=[custom("{{ config }}")]),
     posing("a colleague's query as its source", "query", "ownership"),
     posing("a colleague's saved query as its source", "saved_query", "Superset"),
@@ -308,6 +315,8 @@ def test_an_analyst_asks_keeps_and_exports(people, place):
     answer = analyst.post("/sqllab/execute/", json=body | {"runAsync": False, "queryLimit": 5})
     assert len(answer.json()["data"]) == 5
     assert analyst.get(f"/sqllab/export/{client_id}/").text.lstrip("\ufeff").splitlines()[0] == "source"
+    filled = lab(analyst, place, "select '{% if current_username() %}{{ current_username() }}{% endif %}' as me")
+    assert filled.json()["data"] == [{"me": "analyst"}]
     made = {
         "saved_query": {"db_id": place.database, "label": "mine", "schema": "ops", "sql": "select 1"},
         "dataset": {
