@@ -1,45 +1,51 @@
 """Templates in SQL call a function, choose between two texts, and can do nothing else.
 
 Jinja's sandbox keeps templates from Python, and not from memory and time: `{{ 'x' * 10 ** 10 }}` ends the process, and
-a loop in a loop holds it, for whoever may look at a chart. Figures and filters typed into a chart are templates too.
+a loop in a loop holds it, for whoever may look at a chart. Figures and filters typed into a chart are templates too,
+and every query that was ever typed is filled in again where queries are listed.
 """
 
 from __future__ import annotations
 
-from jinja2 import nodes
+from typing import Any
+
+from jinja2 import DebugUndefined, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
-from jinja2.exceptions import TemplateSyntaxError
-from superset.errors import ErrorLevel, SupersetError, SupersetErrorType
-from superset.exceptions import SupersetSyntaxErrorException
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 from superset.jinja_context import JinjaTemplateProcessor
 
 ALLOWED = (
-    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Const, nodes.Name, nodes.Call),
-    *(nodes.Keyword, nodes.List, nodes.Tuple, nodes.If, nodes.Compare, nodes.Operand, nodes.Not, nodes.And, nodes.Or),
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Const, nodes.Name, nodes.Call, nodes.Keyword),
+    *(nodes.List, nodes.Tuple, nodes.If, nodes.Compare, nodes.Operand, nodes.Not, nodes.And, nodes.Or),
 )
 
 
-class TemplateProcessor(JinjaTemplateProcessor):
-    """Superset's own, for templates of the allowed parts."""
+class Environment(SandboxedEnvironment):
+    """The sandbox, for templates of the allowed parts. Whatever is run is compiled here first."""
 
-    def process_template(self, sql: str, **kwargs: object) -> str:
-        """Fill in a template.
+    def compile(self, source: str | nodes.Template, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Compile a template.
 
         Raises:
-            SupersetSyntaxErrorException: it does more than call functions of Superset's and ours.
+            SecurityError: it does more than call functions of Superset's and ours.
         """
-        try:
-            parsed = self.env.parse(sql)
-        except TemplateSyntaxError:
-            return super().process_template(sql, **kwargs)  # says what is wrong with it
-        for node in parsed.find_all(nodes.Node):
+        for node in (self.parse(source) if isinstance(source, str) else source).find_all(nodes.Node):
             named = isinstance(node, nodes.Name) and node.name in DEFAULT_NAMESPACE  # range, lipsum and the like
             if named or not isinstance(node, ALLOWED):
                 got = node.name if named else type(node).__name__
-                message = (
+                raise SecurityError(
                     f"The template was not filled in; expected calls of functions such as filter_values(), got {got}. "
                     "Write it without loops, calculations, attributes and filters."
                 )
-                kind, level = SupersetErrorType.GENERIC_COMMAND_ERROR, ErrorLevel.ERROR
-                raise SupersetSyntaxErrorException([SupersetError(message=message, error_type=kind, level=level)])
-        return super().process_template(sql, **kwargs)
+        return super().compile(source, *rest, **options)
+
+
+class TemplateProcessor(JinjaTemplateProcessor):
+    """Superset's own, with that environment."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        """Make what fills in the templates of one database."""
+        super().__init__(*args, **options)
+        filters, self.env = self.env.filters, Environment(undefined=DebugUndefined)
+        self.env.filters.update(filters)

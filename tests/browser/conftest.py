@@ -161,7 +161,9 @@ def swap(home, release):
 
 def log_in(superset, name, password):
     """Return a client of the REST API, logged in."""
-    client = httpx.Client(base_url=f"{superset.url}/api/v1", trust_env=False, timeout=60)
+    # gunicorn closes what was idle for two seconds: we do before it.
+    limits = httpx.Limits(keepalive_expiry=1)
+    client = httpx.Client(base_url=f"{superset.url}/api/v1", trust_env=False, timeout=60, limits=limits)
     login = {"username": name, "password": password, "provider": "db"}
     client.headers["Authorization"] = f"Bearer {client.post('/security/login', json=login).json()['access_token']}"
     client.headers["X-CSRFToken"] = client.get("/security/csrf_token/").json()["result"]

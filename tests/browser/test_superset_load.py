@@ -92,8 +92,10 @@ def test_people_look_while_releases_are_published(superset, published, people):
     seen = Onlookers(published.parents[1], sorted(published.parent.iterdir()))
     header = dict(people["viewer"].headers)  # one login for all: logins are limited to some a minute
 
+    options = {"headers": header, "trust_env": False, "timeout": 90, "limits": httpx.Limits(keepalive_expiry=1)}
+
     def person(_):
-        with httpx.Client(base_url=f"{superset.url}/api/v1", headers=header, trust_env=False, timeout=90) as client:
+        with httpx.Client(base_url=f"{superset.url}/api/v1", **options) as client:
             while not seen.over.is_set():
                 seen.look(client)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from warehouse.airflow_api import OrchestrationFailed
+from warehouse.errors import ConfigurationError
 from warehouse.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -338,6 +340,13 @@ def test_an_analyst_asks_keeps_and_exports(people, place):
         assert analyst.delete(f"/{kind}/{number}").status_code == 200
 
 
+def test_queries_are_listed_though_one_of_them_would_never_end(people, place):
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}"
+    assert lab(people["analyst"], place, f"select '{loop}'").status_code >= 400
+    listed = people["analyst"].get("/query/").json()["result"]
+    assert any(loop in each["sql"] for each in listed)
+
+
 def test_an_analyst_charts_a_query_of_their_own(people, place):
     answer = lab(people["analyst"], place, "select source, 1 as n from ops.freshness")
     mine = {"id": answer.json()["query_id"], "type": "query"}
@@ -354,6 +363,13 @@ def test_an_engineer_edits_ours_and_sees_who_did_what_and_no_users(people, place
     assert engineer.get("/log/").status_code == 200
     assert engineer.get("/security/users/").status_code == 403
     assert engineer.get(f"/database/{place.database}/connection").status_code == 403
+
+
+def test_a_user_is_made_once_and_with_a_role_that_there_is(superset, people):
+    with pytest.raises(ConfigurationError, match="expected one of viewer, analyst, engineer, admin; got 'boss'"):
+        superset.add_user("maria", "boss")
+    with pytest.raises(OrchestrationFailed, match="User already exists viewer"):
+        superset.add_user("viewer", "viewer")
 
 
 def test_even_admin_opens_no_other_duckdb_file(api, place):
