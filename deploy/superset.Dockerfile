@@ -19,5 +19,7 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     SUPERSET_CONFIG_PATH=/opt/drypowder/superset/superset_config.py
 WORKDIR /opt/drypowder
 COPY superset superset
+# The guard of typed SQL, and what it imports.
+COPY warehouse/__init__.py warehouse/errors.py warehouse/masking.py warehouse/querying.py warehouse/
 COPY deploy deploy
 USER 50001:50001

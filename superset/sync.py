@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import yaml
+from roles import set_owners, set_roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,8 +136,12 @@ def apply() -> int:
         print(f"{what} {_name(key[0], wanted[key])}{_lost(wanted[key], there.get(key))}")
     for key in gone:
         print(f"deleted {_name(key[0], there[key])}")
+    ours = [each for kind in KINDS[1:] for each in _query(kind) if _is_ours(str(each.uuid))]
+    of_people = [*set_roles(), *set_owners(ours)]
+    for line in of_people:
+        print(line)
     print(f"{len(wanted)} assets, {len(changed)} added or changed, {len(gone)} deleted.")
-    return len(changed) + len(gone)
+    return len(changed) + len(gone) + len(of_people)
 
 
 def refuse_to_harm(wanted: dict[Key, Any], there: dict[Key, Any], gone: list[Key]) -> None:

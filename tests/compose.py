@@ -167,4 +167,9 @@ def _copy(made: Image, rest: str) -> None:
         made.taken.append(rest.rsplit(maxsplit=1)[-1])
         return
     *sources, target = rest.split()
-    made.copied += [(source, source if target == "./" else target) for source in sources]
+    if target == "./":
+        made.copied += [(source, source) for source in sources]
+    elif target.endswith("/"):  # files, each under its own name
+        made.copied += [(source, f"{target}{source.rpartition('/')[2]}") for source in sources]
+    else:
+        made.copied += [(source, target) for source in sources]

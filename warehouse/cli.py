@@ -1044,6 +1044,18 @@ def superset_export() -> None:
     out.print(Superset(_settings()).sync("export"), end="", markup=False, highlight=False, soft_wrap=True)
 
 
+@superset.command("user")
+def superset_user(
+    name: str,
+    role: Annotated[str, typer.Option("--role", help="viewer, analyst, engineer or admin: superset/roles.yaml.")],
+) -> None:
+    """Make a user of Superset, and print the password, once."""
+    from warehouse.superset import Superset
+
+    password = Superset(_settings()).add_user(name, role)
+    out.print(f"{name} is {role}, with the password {password}", markup=False, highlight=False, soft_wrap=True)
+
+
 @app.command()
 def doctor() -> None:
     """Say what is wrong with this installation and what to type."""

@@ -72,7 +72,8 @@ with known as (
     select metric_id, entity_id, grain, unit, period_end, value
     from metrics.as_of({AS_OF}, parameters := {SET}) where value is not null
 ), newest as (
-    select * from known qualify row_number() over (partition by metric_id, entity_id, grain order by period_end desc) = 1
+    select * from known
+    qualify row_number() over (partition by metric_id, entity_id, grain order by period_end desc) = 1
 )
 select
     newest.metric_id, label, newest.entity_id, newest.unit, newest.period_end, newest.value,

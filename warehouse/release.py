@@ -16,6 +16,7 @@ from uuid import uuid4
 from warehouse import declarations, packing, sources
 from warehouse.archive import write_atomically
 from warehouse.errors import NoRelease
+from warehouse.querying import HARDENED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,12 +32,6 @@ UNFINISHED = ".building-"
 """How the name of a folder begins that is no release yet, or none any more."""
 SEMANTIC_MANIFEST = "semantic_manifest.json"
 """What dbt wrote of the semantic layer when the release was built: MetricFlow reads it."""
-HARDENED = {
-    "enable_external_access": False,
-    "lock_configuration": True,
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 _ENGINES = (
     "duckdb",
     "dbt-core",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse.errors import ConfigurationError, QueryFailed
-from warehouse.release import HARDENED, SEMANTIC_MANIFEST
+from warehouse.querying import HARDENED
+from warehouse.release import SEMANTIC_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from warehouse.settings import Settings
 
+ROLES = ("viewer", "analyst", "engineer", "admin")
+"""What users may be: the roles of superset/roles.yaml, and Superset's own Admin."""
+
 
 class Superset:
     """The Superset of one home; nothing is started here."""
@@ -107,11 +110,37 @@ class Superset:
             ConfigurationError: Superset has never been started here.
             OrchestrationFailed: it was not done.
         """
-        if not self.secrets.exists():
-            raise ConfigurationError(
-                "This home has no Superset yet", expected=str(self.secrets), remedy="`make up` makes it."
-            )
+        self._demand()
         return self._run([str(self.python), str(self._settings.project / "superset" / "sync.py"), verb])
+
+    def add_user(self, name: str, role: str) -> str:
+        """Make a user with a role of superset/roles.yaml, and return the password, which is kept nowhere.
+
+        Raises:
+            ConfigurationError: there is no such role, or Superset has never been started here.
+            OrchestrationFailed: it was not done, such as where there is such a user.
+        """
+        if role not in ROLES:
+            raise ConfigurationError(
+                "That role is none of Superset's",
+                expected=f"one of {', '.join(ROLES)}",
+                got=repr(role),
+                remedy="superset/roles.yaml says what each may do.",
+            )
+        self._demand()
+        password = secrets.token_urlsafe(15)
+        user = ["--username", name, "--firstname", name, "--lastname", role, "--email", f"{name}@localhost"]
+        superset, theirs = str(self.python.with_name("superset")), role.replace("admin", "Admin")
+        said = self._run([superset, "fab", "create-user", "--role", theirs, *user], said=f"{password}\n" * 2)
+        if "created" not in said:  # it ends with 0 also where it was not
+            raise OrchestrationFailed(
+                "The user was not made",
+                got=said.strip().rpartition("\n")[2],
+                remedy="Take another name, or see the web page's list.",
+            )
+        if role == "engineer":
+            self.sync("apply")  # makes the user an owner of ours
+        return password
 
     def answers(self) -> bool:
         """Whether its pages are served."""
@@ -120,6 +149,12 @@ class Superset:
         with suppress(httpx.TransportError):
             return httpx.get(f"{self.url}/health", trust_env=False).is_success
         return False
+
+    def _demand(self) -> None:
+        if not self.secrets.exists():
+            raise ConfigurationError(
+                "This home has no Superset yet", expected=str(self.secrets), remedy="`make up` makes it."
+            )
 
     def _run(self, words: Sequence[str], said: str = "") -> str:
         log = self._settings.home / "services" / "superset-prepare.log"

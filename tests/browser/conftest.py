@@ -46,6 +46,9 @@ PLANTED = {
 }  # fmt: skip
 """Of tables that the sample has no rows of, one row each."""
 
+PATIENCE = 15
+"""Seconds that a query may take."""
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -148,7 +151,11 @@ def superset(published):
     assert len(said) == 2
     log = (made.folder / "gunicorn.log").open("wb")
     process = subprocess.Popen(
-        made.command, env={**os.environ, **made.environment}, cwd=made.folder, stdout=log, stderr=log
+        made.command,
+        env={**os.environ, **made.environment, "SUPERSET_QUERY_SECONDS": str(PATIENCE)},
+        cwd=made.folder,
+        stdout=log,
+        stderr=log,
     )
     deadline = time.monotonic() + 120
     while not made.answers():
@@ -165,12 +172,39 @@ def password(superset):
     return json.loads(superset.secrets.read_text())["admin_password"]
 
 
+def swap(home, release):
+    """Point `current` at a release, as publishing one ends."""
+    fresh = home / ".current.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(release.relative_to(home))
+    fresh.rename(home / "current")
+
+
+def log_in(superset, name, password):
+    """Return a client of the REST API, logged in."""
+    # gunicorn closes what was idle for two seconds: we do before it.
+    limits = httpx.Limits(keepalive_expiry=1)
+    client = httpx.Client(base_url=f"{superset.url}/api/v1", trust_env=False, timeout=60, limits=limits)
+    login = {"username": name, "password": password, "provider": "db"}
+    client.headers["Authorization"] = f"Bearer {client.post('/security/login', json=login).json()['access_token']}"
+    client.headers["X-CSRFToken"] = client.get("/security/csrf_token/").json()["result"]
+    client.headers["Referer"] = superset.url
+    return client
+
+
 @pytest.fixture
 def api(superset, password):
-    """The REST API, logged in."""
-    with httpx.Client(base_url=f"{superset.url}/api/v1", trust_env=False, timeout=60) as client:
-        login = {"username": "admin", "password": password, "provider": "db"}
-        client.headers["Authorization"] = f"Bearer {client.post('/security/login', json=login).json()['access_token']}"
-        client.headers["X-CSRFToken"] = client.get("/security/csrf_token/").json()["result"]
-        client.headers["Referer"] = superset.url
-        yield client
+    """The REST API, logged in as `admin`."""
+    client = log_in(superset, "admin", password)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def people(superset):
+    """One who is logged in for each role, and a second analyst."""
+    names = {"viewer": "viewer", "analyst": "analyst", "colleague": "analyst", "engineer": "engineer"}
+    found = {name: log_in(superset, name, superset.add_user(name, role)) for name, role in names.items()}
+    yield found
+    for client in found.values():
+        client.close()

@@ -315,6 +315,17 @@ def test_what_an_image_copies_is_there_and_not_ignored(dockerfile):
         assert any(source == k or source.startswith(f"{k}/") for k in kept), f"{source} is ignored"
 
 
+def test_supersets_image_has_what_the_guard_of_typed_sql_imports_and_the_guard_imports_no_package_of_ours():
+    script = "import sys; before = set(sys.modules); import warehouse.querying; print(*(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    ours = {name for name in imported if name.split(".")[0] == "warehouse"}
+    assert {name.split(".")[0] for name in imported - ours} <= sys.stdlib_module_names
+    made = image(PROJECT_ROOT / "deploy" / "superset.Dockerfile")
+    copied = {source for source, target in made.copied if source.startswith("warehouse/") and source == target}
+    assert copied == {f"{'/'.join(name.split('.'))}.py" for name in ours - {"warehouse"}} | {"warehouse/__init__.py"}
+
+
 def test_the_build_context_holds_no_secret_and_no_data():
     lines = (PROJECT_ROOT / ".dockerignore").read_text().splitlines()
     assert next(line for line in lines if line and not line.startswith("#")) == "*"

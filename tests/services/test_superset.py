@@ -81,6 +81,28 @@ def test_it_reads_the_release_that_the_builder_made_and_nothing_that_is_the_buil
         assert "Permission denied" in container.run(*command).stderr, command
 
 
+def test_answers_are_kept_in_redis_for_their_release_and_typed_sql_is_judged(superset, built, client):
+    token = log_in(client, superset.given["SUPERSET_ADMIN_PASSWORD"]).json()["access_token"]
+    mine = {"Authorization": f"Bearer {token}", "Referer": ADDRESS}
+    mine["X-CSRFToken"] = client.get("/api/v1/security/csrf_token/", headers=mine).json()["result"]
+    filters = {"q": "(filters:!((col:table_name,opr:eq,value:freshness)))"}
+    (dataset,) = client.get("/api/v1/dataset/", headers=mine, params=filters).json()["ids"]
+    query = {"metrics": ["tables"], "columns": ["source"], "filters": [], "row_limit": 10}
+    body = {"datasource": {"id": dataset, "type": "table"}, "queries": [query], "result_format": "json"}
+    answers = [client.post("/api/v1/chart/data", headers=mine, json=body).json()["result"][0] for _ in range(2)]
+    assert answers[0]["data"] == answers[1]["data"] != []
+    assert answers[1]["is_cached"]
+    release = (superset.folder / "volumes" / "warehouse" / "current").resolve().name
+    keys = superset.running["redis"].run(
+        "redis-cli", "--user", "superset", "keys", "superset:data:*",
+        REDISCLI_AUTH=superset.given["REDIS_SUPERSET_PASSWORD"],
+    )  # fmt: skip
+    assert f"superset:data:{release}:" in keys.stdout
+    query["metrics"] = [{"expressionType": "SQL", "sqlExpression": "max(current_setting('threads'))", "label": "x"}]
+    refused = client.post("/api/v1/chart/data", headers=mine, json=body)
+    assert "The query was not run; expected functions over the release's own data" in refused.text
+
+
 @pytest.mark.parametrize("name", ["superset", "superset-worker"])
 def test_a_service_is_healthy_by_its_own_check_and_no_root(superset, name):
     checked = superset.health(name)

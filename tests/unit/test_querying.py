@@ -5,13 +5,13 @@ from __future__ import annotations
 from io import StringIO
 
 import duckdb
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from warehouse import cli
 from warehouse.errors import UnsafeQuery
-from warehouse.querying import guard
-from warehouse.release import HARDENED
+from warehouse.querying import HARDENED, guard
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,30 @@ def test_a_question_is_answered(connection, sql):
         "select * from query_table('metrics.t')",
         "select getenv('HOME')",
         "select * from duckdb_secrets()",
+        "select * from duckdb_settings()",
+        "select * from pg_catalog.pg_settings",
+        "select * from duckdb_databases",
+        "select * from duckdb_logs",
+        "select * from pragma_database_list",
+        "select current_setting('access_mode')",
+        "select list_transform(['access_mode'], lambda x: current_setting(x))",
+        "select 1 order by main.getvariable('a')",
+        "select json_serialize_plan('select 1 from read_text(''/etc/passwd'')')",
+        "select * from json_execute_serialized_sql(json_serialize_sql('select 1'))",
+        "select * from sniff_csv('/etc/passwd')",
+        "select * from read_duckdb('/tmp/other.duckdb')",
+        "select * from which_secret('s3://x', 's3')",
+        "select * from duckdb_temporary_files()",
+        "select * from arrow_scan(1, 2, 3)",
+        "select * from force_checkpoint()",
+        "checkpoint",
+        "summarize '/etc/passwd'",
+        "select nextval('s')",
+        "select write_log('x')",
+        "select sleep_ms(60000)",
+        "with x as (delete from metrics.t returning *) select * from x",
+        "select 1 into metrics.u",
+        "select " + "abs(" * 900 + "1" + ")" * 900,
         "explain analyze select 1",
         "create table metrics.u as select 1",
         "",
@@ -82,7 +106,10 @@ def test_the_settings_hold_even_for_sql_that_was_not_judged(connection):
         "select * from read_text('/etc/passwd')",
         "copy (select 1) to '/tmp/drypowder-stolen.csv'",
         "set threads = 9",
+        "select * from local_of_python",
     ):
+        local_of_python = pd.DataFrame({"a": [1]})
+        assert len(local_of_python) == 1
         with pytest.raises(duckdb.Error):
             connection.execute(sql)
 

@@ -34,7 +34,9 @@ def test_without_a_key_it_does_not_start(settings, variables):
 def test_on_one_machine_it_keeps_all_in_its_home_and_in_its_process(settings, tmp_path):
     read = settings(SUPERSET_SECRET_KEY=KEY)
     assert read["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{tmp_path}/superset.db?check_same_thread=false"
-    assert {read[name]["CACHE_TYPE"] for name in read if name.endswith("CACHE_CONFIG")} == {"SimpleCache"}
+    kinds = {name: read[name]["CACHE_TYPE"] for name in read if name.endswith("CACHE_CONFIG")}
+    assert kinds.pop("DATA_CACHE_CONFIG") == "release_cache.SimpleCache"
+    assert set(kinds.values()) == {"SimpleCache"}
     assert read["CELERY_CONFIG"] is None
     assert "RESULTS_BACKEND" not in read
     assert read["RATELIMIT_STORAGE_URI"] == "memory://"
