@@ -14,7 +14,7 @@ from pathlib import Path
 # Last, so that no package of Superset's is hidden: what stands beside this file, and what that uses of warehouse/.
 _here = Path(__file__).resolve().parent
 sys.path += [path for path in (str(_here), str(_here.parent)) if path not in sys.path]
-from knowledge import as_of, earlier, parameter_set
+from knowledge import as_of, earlier, parameter_set  # noqa: E402
 
 # ------------------------------------------------------------------------------------------------- secrets
 # `drypowder secrets --rotate` keeps the key before behind a comma; superset-init encrypts anew what it had encrypted.
