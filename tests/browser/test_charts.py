@@ -322,7 +322,7 @@ def test_a_filter_that_names_no_day_is_refused(opened, api, column, values):
 def test_a_parameter_set_changes_the_figures_that_it_changes_and_no_other(opened, api, release):
     def rows(title, **chosen):
         (uuid,) = [u for u, t in charts_of(SLUGS["bathtub"]).items() if t == title]
-        return ask(api, opened["bathtub"].asked[uuid], **chosen)
+        return sorted(ask(api, opened["bathtub"].asked[uuid], **chosen), key=repr)
 
     assert rows("How much waits in reverse repo?", parameter_set="phi_low") == rows("How much waits in reverse repo?")
     (changed,) = release.execute(
