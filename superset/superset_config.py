@@ -171,9 +171,14 @@ def DB_CONNECTION_MUTATOR(uri, params, username, security_manager, source):  # n
 
 
 def FLASK_APP_MUTATOR(app):  # noqa: ANN001, ANN201, N802
-    """Let SQL Lab hand over all that was typed at once, so that two statements are seen as two, and judge templates."""
+    """Let SQL Lab hand over all that was typed at once, so that two statements are seen as two, and judge templates.
+
+    And serve the release's own pages.
+    """
+    import release_pages
     import strict_templates
     from superset.db_engine_specs.duckdb import DuckDBEngineSpec
 
     DuckDBEngineSpec.run_multiple_statements_as_one = True
     app.config["CUSTOM_TEMPLATE_PROCESSORS"] = {"duckdb": strict_templates.TemplateProcessor}
+    app.register_blueprint(release_pages.blueprint())

@@ -6,6 +6,7 @@ what analysts make in a browser has one of version 4, and stays as it is.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import redirect_stdout
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import thesis_events
 import yaml
 from roles import set_owners, set_roles
 
@@ -90,6 +92,7 @@ def canonical(kind: str, exported: dict[str, Any]) -> dict[str, Any]:
         document["params"] = _without_nothing(document["params"])
         for name in ("datasource", "slice_id", "dashboards"):
             document["params"].pop(name, None)
+        thesis_events.name(document["params"])
     if kind == "dashboards":
         document.pop("theme_uuid", None)  # a matter of the installation
         metadata = _without_nothing(document["metadata"])
@@ -122,6 +125,7 @@ def apply() -> int:
     changed = [key for key, document in wanted.items() if there.get(key) != document]
     gone = sorted((key for key in there if key not in wanted), key=lambda each: KINDS.index(each[0]), reverse=True)
     refuse_to_harm(wanted, there, gone)
+    marked = thesis_events.bring_in()
     if changed:
         _import(wanted, there)
     for key in gone:
@@ -138,10 +142,10 @@ def apply() -> int:
         print(f"deleted {_name(key[0], there[key])}")
     ours = [each for kind in KINDS[1:] for each in _query(kind) if _is_ours(str(each.uuid))]
     of_people = [*set_roles(), *set_owners(ours)]
-    for line in of_people:
+    for line in [*marked, *of_people]:
         print(line)
     print(f"{len(wanted)} assets, {len(changed)} added or changed, {len(gone)} deleted.")
-    return len(changed) + len(gone) + len(of_people)
+    return len(changed) + len(gone) + len(marked) + len(of_people)
 
 
 def refuse_to_harm(wanted: dict[Key, Any], there: dict[Key, Any], gone: list[Key]) -> None:
@@ -271,6 +275,18 @@ def _import(wanted: dict[Key, dict[str, Any]], there: dict[Key, dict[str, Any]])
                 each["meta"]["chartId"] = number  # the import wants one, and puts its own in its place
         contents[f"{kind}/{uuid}.yaml"] = yaml.safe_dump(told, sort_keys=False)
     ImportAssetsCommand(contents).run()
+    _mark(wanted)
+
+
+def _mark(wanted: dict[Key, dict[str, Any]]) -> None:
+    """Give charts the events that they show: an import leaves them out."""
+    from superset import db
+
+    for (kind, uuid), document in wanted.items():
+        if kind == "charts" and "annotation_layers" in document["params"]:
+            chart = _query(kind).filter_by(uuid=uuid).one()
+            chart.params = json.dumps(json.loads(chart.params) | thesis_events.numbered(document["params"]))
+    db.session.commit()
 
 
 def _with_nothing(document: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def generated(project: Path) -> dict[Path, str]:
     files[docs / "catalogue" / "metrics.md"] = _metrics_page(of_metrics, macros, metrics)
     files[docs / "catalogue" / "README.md"] = _index(marts, of_metrics, metrics)
     files |= datasets.generated(project, [*marts, *of_metrics, *macros])
+    files |= datasets.events(project, declarations.seed(dbt, "events"))
     files[docs / "claims.md"] = _claims_page(
         declarations.seed(dbt, "claims"), declarations.seed(dbt, "claim_conditions"), {m.name: m for m in metrics}
     )

@@ -9,6 +9,7 @@ parameters that its filter `parameter_set` names; without them what is known now
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 NOTE = "# Generated from the declarations and superset/measures.yaml by `make generate`. Do not edit.\n"
 MEASURES = "superset/measures.yaml"
 FOLDER = "superset/assets/datasets"
+EVENTS = "superset/thesis_events.yaml"
 
 _OURS = uuid.UUID("5f1d7b6e-5d0c-5b58-9a3e-3f0f6a3f0d01")
 
@@ -161,6 +163,20 @@ def generated(project: Path, published: Iterable[Published]) -> dict[Path, str]:
         ]
         files[project / FOLDER / f"{schema}__{table}.yaml"] = _document(name, description, rows, columns, figures)
     return files
+
+
+def events(project: Path, seeded: Iterable[Mapping[str, str]]) -> dict[Path, str]:
+    """Return the file of the events that charts mark, which are those that dbt seeds."""
+    marked = [
+        {
+            "title": each["title"],
+            "day": date.fromisoformat(each["announced_at"][:10]),
+            "told": f"{each['source_name']} ({each['certainty']}): {each['source_url']}",
+        }
+        for each in seeded
+    ]
+    note = "# Generated from dbt_project/seeds/events.csv by `make generate`. Do not edit.\n"
+    return {project / EVENTS: note + yaml.safe_dump(marked, sort_keys=False, width=120, allow_unicode=True)}
 
 
 def _only(column: str, called: str, table: Published) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import statistics
 import time
@@ -12,6 +13,7 @@ from itertools import zip_longest
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 import yaml
 
@@ -44,6 +46,9 @@ def charts_of(dashboard):
     return {each["meta"]["uuid"]: each["meta"]["sliceName"] for each in there}
 
 
+ON_DASHBOARDS = [(slug, uuid) for slug in SLUGS for uuid in charts_of(SLUGS[slug])]
+
+
 # ------------------------------------------------------------------------------------------------------- in a browser
 
 
@@ -61,22 +66,41 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def opened(superset, password, chromium):
-    """Every dashboard, opened once."""
-    context = chromium.new_context(viewport={"width": 1500, "height": 1000})
-    page = context.new_page()
+def context(superset, password, chromium):
+    """A browser in which `admin` is logged in."""
+    made = chromium.new_context(viewport={"width": 1500, "height": 1000})
+    page = made.new_page()
     page.goto(f"{superset.url}/login/")
     page.fill("#username", "admin")
     page.fill("#password", password)
     page.click("button[type=submit], input[type=submit]")
     page.wait_for_url(lambda url: "login" not in url)
+    page.close()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def browsing(context, complaints):
+    """A tab in it that notes what a release's page complains of."""
+    page = context.new_page()
+    page.on("console", lambda said: "/release/" in page.url and complaints.append(f"{page.url}: {said.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def opened(superset, context):
+    """Every dashboard, opened once."""
+    page = context.new_page()
     found = {}
     for slug, dashboard in SLUGS.items():
         found[slug] = open_(page, superset.url, slug, len(charts_of(dashboard)))
         if TAKES_PICTURES:
             picture(page, slug)
-    yield found
-    context.close()
+    page.close()
+    return found
 
 
 def open_(page, origin, slug, count):
@@ -129,6 +153,39 @@ def test_a_dashboard_opens_with_every_chart_and_no_error(opened, slug):
         assert title.endswith("?")
     for number, answer in here.answers.items():
         assert [q["error"] for q in answer["result"] if q["error"]] == [], number
+
+
+def test_charts_mark_the_events_of_the_thesis(opened):
+    with (PROJECT_ROOT / "dbt_project" / "seeds" / "events.csv").open() as file:
+        seeded = {row["title"] for row in csv.DictReader(file)}
+    marking = [(slug, uuid) for slug, uuid in ON_DASHBOARDS if "annotation_layers" in CHARTS[uuid]["params"]]
+    assert len(marking) >= 3
+    for slug, uuid in marking:
+        (result,) = opened[slug].answers[uuid]["result"]
+        assert {each["short_descr"] for each in result["annotation_data"]["Events"]["records"]} == seeded
+
+
+def test_a_definition_is_a_click_away_for_who_is_logged_in(superset, opened, browsing, complaints):
+    page = browsing
+    page.goto(f"{superset.url}/superset/dashboard/price-of-capital/")
+    page.get_by_role("link", name="catalogue of the release").click()
+    page.wait_for_url("**/release/catalogue/index.html")
+    page.get_by_role("searchbox").fill("cost of capital index")
+    page.get_by_role("link", name="cost_of_capital_index").first.click()
+    page.wait_for_url("**/release/catalogue/metrics/cost_of_capital_index.html")
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    "page", ["warehouse.duckdb", "catalogue/../warehouse.duckdb", "parquet/metrics/latest.parquet"]
+)
+def test_nothing_else_of_a_release_is_handed_out_as_a_file(superset, browsing, page):
+    assert browsing.request.get(f"{superset.url}/release/{page}").status == 404
+
+
+def test_a_definition_asks_for_a_login(superset):
+    answer = httpx.get(f"{superset.url}/release/catalogue/index.html", trust_env=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/login/?next=/release/catalogue/index.html")
 
 
 def test_what_dashboards_show_of_itself_is_what_was_planted(opened, published):
@@ -249,9 +306,6 @@ def release(published):
     with duckdb.connect(str(published / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
-
-
-ON_DASHBOARDS = [(slug, uuid) for slug in SLUGS for uuid in charts_of(SLUGS[slug])]
 
 
 def ask(api, asked, **chosen):

@@ -131,6 +131,22 @@ def test_what_was_changed_of_ours_in_superset_is_taken_back_and_what_was_lost_is
     assert "0 added or changed" in sync("apply")
 
 
+def test_the_events_that_charts_mark_are_those_of_git(git, api):
+    _, sync = git
+    [layer] = api.get("/annotation_layer/").json()["result"]
+    path = f"/annotation_layer/{layer['id']}/annotation/"
+    first, *_ = api.get(path).json()["result"]
+    api.delete(f"{path}{first['id']}").raise_for_status()
+    theirs = {"short_descr": "theirs", "start_dttm": "2026-01-01T00:00:00", "end_dttm": "2026-01-01T00:00:00"}
+    api.post(path, json=theirs).raise_for_status()
+
+    said = sync("apply")
+
+    assert f"added   event {first['short_descr']!r}" in said
+    assert "deleted event 'theirs'" in said
+    assert "event" not in sync("apply")
+
+
 def test_an_analysts_own_dashboard_is_not_replaced_by_ours_of_the_same_name(git, api):
     assets, sync = git
     ours = yaml.safe_load((assets / "dashboards" / "health.yaml").read_text())
