@@ -31,7 +31,7 @@ PARTS = (("metrics", "metric_name"), ("columns", "column_name"))
 
 BY_NUMBER = (
     *("chart_configuration", "global_chart_configuration", "expanded_slices", "timed_refresh_immune_slices"),
-    *("filter_scopes", "default_filters", "map_label_colors", "shared_label_colors"),
+    *("filter_scopes", "default_filters", "map_label_colors", "shared_label_colors", "color_scheme_domain"),
 )
 """What a dashboard keeps by the numbers that charts have in one installation, or makes itself when it is opened."""
 

@@ -155,6 +155,11 @@ def test_a_dashboard_opens_with_every_chart_and_no_error(opened, slug):
         assert [q["error"] for q in answer["result"] if q["error"]] == [], number
 
 
+def test_looking_at_dashboards_changes_none(superset, opened):
+    assert len(opened) == len(DASHBOARDS)
+    assert superset.sync("export") == "0 file(s) written.\n"
+
+
 def test_charts_mark_the_events_of_the_thesis(opened):
     with (PROJECT_ROOT / "dbt_project" / "seeds" / "events.csv").open() as file:
         seeded = {row["title"] for row in csv.DictReader(file)}
