@@ -19,7 +19,7 @@ import pytest
 from tests.integration.conftest import built, copied, parsed_once, sample_settings  # noqa: F401  (fixtures)
 from warehouse import clock, impact, release
 from warehouse.processes import free_port
-from warehouse.settings import Settings
+from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.superset import Superset
 
 HELD = "fiscaldata.auctions"
@@ -208,3 +208,20 @@ def people(superset):
     yield found
     for client in found.values():
         client.close()
+
+
+@pytest.fixture
+def git(superset, tmp_path):
+    """A copy of superset/ in which files may be changed, and what `sync.py` says in it."""
+    copy = tmp_path / "superset"
+    shutil.copytree(PROJECT_ROOT / "superset", copy)
+
+    def sync(verb, *, fails=False):
+        done = subprocess.run(
+            [superset.python, copy / "sync.py", verb], env={**os.environ, **superset.environment}, cwd=tmp_path,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == (1 if fails else 0), done.stdout + done.stderr[-3000:]
+        return done.stderr if fails else done.stdout
+
+    return copy / "assets", sync

@@ -155,9 +155,10 @@ def test_a_dashboard_opens_with_every_chart_and_no_error(opened, slug):
         assert [q["error"] for q in answer["result"] if q["error"]] == [], number
 
 
-def test_looking_at_dashboards_changes_none(superset, opened):
+def test_looking_at_dashboards_changes_none(opened, git):
+    _, sync = git
     assert len(opened) == len(DASHBOARDS)
-    assert superset.sync("export") == "0 file(s) written.\n"
+    assert sync("export") == "0 file(s) written.\n"
 
 
 def test_charts_mark_the_events_of_the_thesis(opened):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from uuid import UUID
 
 import pytest
@@ -19,23 +16,6 @@ pytestmark = pytest.mark.browser
 TITLES = {
     yaml.safe_load(path.read_text())["slice_name"] for path in (PROJECT_ROOT / "superset/assets/charts").rglob("*.yaml")
 }
-
-
-@pytest.fixture
-def git(superset, tmp_path):
-    """A copy of superset/ in which files may be changed, and what `sync.py` says in it."""
-    copy = tmp_path / "superset"
-    shutil.copytree(PROJECT_ROOT / "superset", copy)
-
-    def sync(verb, *, fails=False):
-        done = subprocess.run(
-            [superset.python, copy / "sync.py", verb], env={**os.environ, **superset.environment}, cwd=tmp_path,
-            capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == (1 if fails else 0), done.stdout + done.stderr[-3000:]
-        return done.stderr if fails else done.stdout
-
-    return copy / "assets", sync
 
 
 def chart_of(api, title):
