@@ -287,7 +287,7 @@ def answer_of(connection, chart, at, filters):
 
 
 MOMENT = 10**11
-"""Beyond it a number is milliseconds since 1970, which are not rounded."""
+"""Beyond it a number is milliseconds since 1970, of which the whole ones are compared."""
 
 
 def told(value):
@@ -295,11 +295,13 @@ def told(value):
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, datetime):
-        return round(value.replace(tzinfo=value.tzinfo or UTC).timestamp() * 1000)
+        return told(value.replace(tzinfo=value.tzinfo or UTC).timestamp() * 1000)
     if isinstance(value, date):
         return round(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp() * 1000)
     if isinstance(value, (int, float, Decimal)):
-        return None if math.isnan(value) else value if abs(value) > MOMENT else float(f"{value:.9g}")
+        if abs(value) > MOMENT:
+            return math.floor(float(value) + 0.0005)  # between two microseconds, where no rounding tips it over
+        return None if math.isnan(value) else float(f"{value:.9g}")
     return str(value)
 
 
