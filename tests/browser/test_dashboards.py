@@ -18,10 +18,12 @@ TITLES = {
 }
 
 
+ALL = {"q": "(page_size:100)"}
+"""Superset lists twenty at a time, and a hundred at most."""
+
+
 def chart_of(api, title):
-    (found,) = [
-        c for c in api.get("/chart/", params={"q": "(page_size:200)"}).json()["result"] if c["slice_name"] == title
-    ]
+    (found,) = [c for c in api.get("/chart/", params=ALL).json()["result"] if c["slice_name"] == title]
     return found["id"]
 
 
@@ -64,7 +66,8 @@ def test_a_chart_that_leaves_git_leaves_superset_and_an_analysts_own_stays(git, 
 
     assert f"deleted chart {title!r}" in sync("apply")
 
-    titles = {c["slice_name"] for c in api.get("/chart/", params={"q": "(page_size:200)"}).json()["result"]}
+    assert len(TITLES) < 100
+    titles = {c["slice_name"] for c in api.get("/chart/", params=ALL).json()["result"]}
     assert titles == (TITLES - {title}) | {"mine"}
     (assets / "dashboards" / "health.yaml").write_text(whole[0])
     path.write_text(whole[1])
@@ -80,7 +83,7 @@ def test_a_dataset_that_leaves_git_stays_while_an_analysts_chart_shows_it(git, a
     told = {"table_name": "documents", "uuid": identity("datasets", "ops.documents"), "metrics": [], "columns": []}
     path.write_text(yaml.safe_dump(document | told, sort_keys=False))
     assert "added   dataset 'documents'" in sync("apply")
-    [dataset] = [d for d in api.get("/dataset/").json()["result"] if d["table_name"] == "documents"]
+    [dataset] = [d for d in api.get("/dataset/", params=ALL).json()["result"] if d["table_name"] == "documents"]
     body = {"slice_name": "theirs", "datasource_id": dataset["id"], "datasource_type": "table", "viz_type": "table"}
     theirs = api.post("/chart/", json=body | {"params": "{}"}).json()["id"]
     path.unlink()
@@ -94,7 +97,7 @@ def test_what_was_changed_of_ours_in_superset_is_taken_back_and_what_was_lost_is
     title = "What is held back, and why?"
     chart = chart_of(api, title)
     api.put(f"/chart/{chart}", json={"cache_timeout": 86400, "description": "mine"}).raise_for_status()
-    [dataset] = [d for d in api.get("/dataset/").json()["result"] if d["table_name"] == "held_back"]
+    [dataset] = [d for d in api.get("/dataset/", params=ALL).json()["result"] if d["table_name"] == "held_back"]
     path = f"/dataset/{dataset['id']}"
     metrics = [
         {k: m[k] for k in ("id", "metric_name", "expression")} for m in api.get(path).json()["result"]["metrics"]
