@@ -10,7 +10,7 @@ import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Event, Lock, Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -163,12 +163,20 @@ class ReleaseCursor(CursorWrapper):
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
-        clock = Timer(max(self._until - monotonic(), 0), self._opened.interrupt)
+        is_over = Event()
+
+        def stop() -> None:
+            is_over.set()
+            self._opened.interrupt()
+
+        clock = Timer(max(self._until - monotonic(), 0), stop)
         clock.daemon = True
         clock.start()
         try:
             yield
-        except duckdb.InterruptException as error:
+        except duckdb.Error as error:  # of several classes: which, depends on what was interrupted
+            if not is_over.is_set():
+                raise
             raise UnsafeQuery(
                 "The query was stopped",
                 expected=f"an answer within {SECONDS:g} s",
