@@ -152,6 +152,10 @@ def generated(project: Path, published: Iterable[Published]) -> dict[Path, str]:
                 expected="a table of a release: marts, metrics or ops",
                 got="none of that name",
             )
+        for other, names in more.get("from", {}).items():
+            columns += [
+                _column(f.name, f.type, f.description, f.unit) for f in tables[other].columns if f.name in names
+            ]
         own = more.get("columns", {})
         if any(column["column_name"] == "source_url" for column in columns):
             own = {"document": _DOCUMENT, **own}
@@ -186,16 +190,28 @@ def _only(column: str, called: str, table: Published) -> dict[str, Any]:
     return {"expression": f"case when count(*) = 1 then max({column}) end", "description": told, "called": called}
 
 
-def _known(table: Published, known_at: str, *, every_set: bool) -> str:
-    """Return the query for the rows of a table that were known, of one parameter set where it has several."""
-    columns, conditions = {each.name for each in table.columns}, []
-    if known_at == "known_at" and known_at in columns:
-        conditions.append(f"known_at <= {AS_OF}")
-    elif known_at in columns:
+def _known(table: Published, known_at: str | None, *, every_set: bool) -> str:
+    """Return the query for the rows of a table that were known, of one parameter set where it has several.
+
+    `known_at` is the column that says it: an instant, or a day by whose end a row was known; None of what has no past.
+
+    Raises:
+        ConfigurationError: the table has no such column.
+    """
+    types, conditions = {each.name: each.type for each in table.columns}, []
+    if known_at and known_at not in types:
+        raise ConfigurationError(
+            f"{MEASURES} does not say from when a row of {table.name} was known",
+            expected=f"`known_at:` with one of its columns, or without any: {', '.join(types)}",
+            got=known_at,
+        )
+    if known_at and types[known_at].upper() == "DATE":
         conditions.append(f"{known_at} <= cast(timezone('America/New_York', {AS_OF}) as date)")
-    if "known_until" in columns:
+    elif known_at:
+        conditions.append(f"{known_at} <= {AS_OF}")
+    if "known_until" in types:
         conditions.append(f"(known_until is null or known_until > {AS_OF})")
-    if "parameter_set" in columns and not every_set:
+    if "parameter_set" in types and not every_set:
         asked = f"select max(parameter_set) from {table.name} where parameter_set = metrics.known_set({SET})"
         conditions.append(f"parameter_set = coalesce(({asked}), 'default')")
     where = "\n    and ".join(conditions)

@@ -23,6 +23,8 @@ LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 PEOPLE, SECONDS, PUBLISHED = (20, 120.0, 5) if LONG else (5, 15.0, 2)
 AT_MOST = 5.0
 """Seconds after a swap until nothing of the release before is shown."""
+OF_WHAT = "Of what release, as of when, and how fresh?"
+"""The chart that begins every dashboard but one, and names the release that it is of."""
 P95 = 10.0
 """Seconds. A generous limit: the machine of the tests has two cores, which also run everything else."""
 
@@ -33,7 +35,11 @@ def payload(form):
     metrics = form.get("metrics") or ([form["metric"]] if form.get("metric") else [])
     query = {
         "metrics": [] if form.get("query_mode") == "raw" else metrics,
-        "columns": form.get("all_columns") or form.get("groupby") or form.get("columns") or [],
+        "columns": [
+            *form.get("all_columns", []),
+            *([form["x_axis"]] if "x_axis" in form else []),
+            *form.get("groupby", []),
+        ],
         "filters": [
             {"col": each["subject"], "op": each["operator"], "val": each.get("comparator")}
             for each in form.get("adhoc_filters", [])
@@ -53,6 +59,7 @@ class Onlookers:
         self.home, self.releases = home, releases
         self.waits, self.wrong, self.lock, self.over = [], [], threading.Lock(), threading.Event()
         self.swaps = [(0.0, releases[-1].name)]
+        self.named = set()
         self.shown = {}
         for release in releases:
             with duckdb.connect(str(release / "warehouse.duckdb"), read_only=True) as connection:
@@ -86,6 +93,10 @@ class Onlookers:
                 held = row.get("fetches_held_back")
                 if held is not None and held not in {self.shown[name] for name in fits}:
                     self.wrong.append((title, held, fits))
+                if title == OF_WHAT:
+                    self.named.add(row["release_id"])
+                    if row["release_id"] not in fits:
+                        self.wrong.append((title, row["release_id"], fits))
 
 
 def test_people_look_while_releases_are_published(superset, published, people):
@@ -117,4 +128,5 @@ def test_people_look_while_releases_are_published(superset, published, people):
     print(f"{len(waits)} charts for {PEOPLE} people in {SECONDS:g} s: median {middle:.2f} s, p95 {p95:.2f} s")  # noqa: T201
     assert seen.wrong == []
     assert len(waits) > PEOPLE
+    assert seen.named == {each.name for each in seen.releases}
     assert p95 < P95

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from warehouse.datasets import DATABASE, MEASURES, generated, identity
+from warehouse.declarations import Field, Published
 from warehouse.errors import ConfigurationError
 from warehouse.settings import PROJECT_ROOT
 
@@ -91,6 +92,16 @@ def test_no_dataset_is_left_of_a_table_that_is_none_any_more():
     assert {Path(name).stem for name in DATASETS} == {name.replace(".", "__") for name in measured}
     named = {each["uuid"] for each in DATASETS.values()}
     assert named == {identity("datasets", name) for name in measured}
+
+
+@pytest.mark.parametrize("said", ["", "{known_at: date_dya}"], ids=["not said", "misspelt"])
+def test_a_dataset_that_does_not_say_from_when_a_row_was_known_is_refused(tmp_path, said):
+    (tmp_path / "superset").mkdir()
+    (tmp_path / MEASURES).write_text(f"marts.fct_new: {said}\n")
+    day = Field(name="date_day", type="date", unit="", description="The day.")
+    new = Published(name="marts.fct_new", subject="", description="New.", key=(), has_versions=False, columns=(day,))
+    with pytest.raises(ConfigurationError, match=r"from when a row of marts\.fct_new was known"):
+        generated(tmp_path, [new])
 
 
 def test_a_dataset_of_no_table_of_a_release_is_refused(tmp_path):
