@@ -7,9 +7,9 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from dotenv import dotenv_values
 
+from warehouse import yaml_files
 from warehouse.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def interpolated(node: Any, variables: Mapping[str, str]) -> Any:
 
 def raw() -> dict[str, Any]:
     """Return the file with its anchors resolved and its variables as they are written."""
-    return yaml.safe_load(COMPOSE.read_text())
+    return yaml_files.read(COMPOSE)
 
 
 def variables(node: Any) -> Iterator[tuple[str, str]]:

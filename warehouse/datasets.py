@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from warehouse import stores
+from warehouse import stores, yaml_files
 from warehouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def generated(project: Path, published: Iterable[Published]) -> dict[Path, str]:
     Raises:
         ConfigurationError: measures.yaml names a table that is not in a release.
     """
-    measures: dict[str, dict[str, Any]] = yaml.safe_load((project / MEASURES).read_text())
+    measures: dict[str, dict[str, Any]] = yaml_files.read(project / MEASURES)
     tables = {each.name.partition("(")[0]: each for each in published}
     files = {}
     for name, given in measures.items():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from warehouse import yaml_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -179,19 +181,14 @@ def seed(dbt_project: Path, name: str) -> list[dict[str, str]]:
 
 
 def _documents(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is six times as fast; wheels have it
     for path in sorted(folder.rglob("*.yml")):
-        yield path, yaml.load(path.read_text(), Loader=loader) or {}  # noqa: S506  (safe ones both)
+        yield path, yaml_files.read(path) or {}
 
 
 def _owners(dbt_project: Path) -> dict[tuple[str, ...], str]:
     """Return the group that dbt_project.yml gives to the models of each folder."""
-    import yaml
-
     path = dbt_project / "dbt_project.yml"
-    project = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    project = yaml_files.read(path) if path.is_file() else {}
     found: dict[tuple[str, ...], str] = {}
 
     def walk(settings: Mapping[str, Any], folders: tuple[str, ...]) -> None:
@@ -207,10 +204,8 @@ def _owners(dbt_project: Path) -> dict[tuple[str, ...], str]:
 
 def _readers(dbt_project: Path) -> dict[tuple[str, int | None], list[str]]:
     """Return labels of exposures by the model and version that they read; None is the latest one."""
-    import yaml
-
     path = dbt_project / "models" / EXPOSURES
-    document = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    document = yaml_files.read(path) if path.is_file() else {}
     found: dict[tuple[str, int | None], list[str]] = {}
     for exposure in document.get("exposures", []):
         for each in exposure.get("depends_on", []):

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from warehouse import declarations
+from warehouse import declarations, yaml_files
 from warehouse.archive import write_atomically
 from warehouse.errors import ConfigurationError, GateClosed
 
@@ -143,13 +143,11 @@ def read(project: Path) -> tuple[str, dict[str, Contract]]:
     Raises:
         ConfigurationError: it is missing, or is not as it was written.
     """
-    import yaml
-
     path = project / RELEASED
     remedy = "Take it back from version control; `drypowder contracts release` alone writes it."
     if not path.is_file():
         raise ConfigurationError("There is no released contract", expected=RELEASED, got="none", remedy=remedy)
-    document = yaml.safe_load(path.read_text())
+    document = yaml_files.read(path)
     found = {
         name: Contract(
             table=each["table"],

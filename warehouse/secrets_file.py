@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from warehouse import yaml_files
 from warehouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -92,9 +93,7 @@ def rotate(project: Path, name: str) -> Written:
 
 def readers(compose: Path, name: str) -> tuple[str, ...]:
     """Return the services whose description mentions a variable."""
-    import yaml
-
-    services: dict[str, Any] = yaml.safe_load(compose.read_text())["services"]
+    services: dict[str, Any] = yaml_files.read(compose)["services"]
     return tuple(service for service, told in services.items() if f"${{{name}:" in str(told))
 
 

@@ -15,10 +15,9 @@ from typing import Any
 import duckdb
 import httpx
 import pytest
-import yaml
 
 from tests.browser.conftest import PLANTED, TAKES_PICTURES
-from warehouse import stores
+from warehouse import stores, yaml_files
 from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
@@ -27,7 +26,7 @@ ASSETS = PROJECT_ROOT / "superset" / "assets"
 
 
 def read(kind):
-    found = (yaml.safe_load(path.read_text()) for path in sorted((ASSETS / kind).rglob("*.yaml")))
+    found = (yaml_files.read(path) for path in sorted((ASSETS / kind).rglob("*.yaml")))
     return {each["uuid"]: each for each in found}
 
 

@@ -8,14 +8,13 @@ from uuid import UUID
 import pytest
 import yaml
 
+from warehouse import yaml_files
 from warehouse.datasets import identity
 from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
 
-TITLES = {
-    yaml.safe_load(path.read_text())["slice_name"] for path in (PROJECT_ROOT / "superset/assets/charts").rglob("*.yaml")
-}
+TITLES = {yaml_files.read(path)["slice_name"] for path in (PROJECT_ROOT / "superset/assets/charts").rglob("*.yaml")}
 
 
 ALL = {"q": "(page_size:100)"}
@@ -43,8 +42,8 @@ def test_a_chart_that_leaves_git_leaves_superset_and_an_analysts_own_stays(git, 
     mine = api.post("/chart/", json=body)
     assert mine.status_code == 201, mine.text
     path = assets / "charts" / "health" / "releases.yaml"
-    title = yaml.safe_load(path.read_text())["slice_name"]
-    dashboard = yaml.safe_load((assets / "dashboards" / "health.yaml").read_text())
+    title = yaml_files.read(path)["slice_name"]
+    dashboard = yaml_files.read(assets / "dashboards" / "health.yaml")
     (name,) = [
         n
         for n, e in dashboard["position"].items()
@@ -79,7 +78,7 @@ def test_a_chart_that_leaves_git_leaves_superset_and_an_analysts_own_stays(git, 
 def test_a_dataset_that_leaves_git_stays_while_an_analysts_chart_shows_it(git, api):
     assets, sync = git
     path = assets / "datasets" / "other.yaml"
-    document = yaml.safe_load((assets / "datasets" / "ops__held_back.yaml").read_text())
+    document = yaml_files.read(assets / "datasets" / "ops__held_back.yaml")
     told = {"table_name": "documents", "uuid": identity("datasets", "ops.documents"), "metrics": [], "columns": []}
     path.write_text(yaml.safe_dump(document | told, sort_keys=False))
     assert "added   dataset 'documents'" in sync("apply")
@@ -132,7 +131,7 @@ def test_the_events_that_charts_mark_are_those_of_git(git, api):
 
 def test_an_analysts_own_dashboard_is_not_replaced_by_ours_of_the_same_name(git, api):
     assets, sync = git
-    ours = yaml.safe_load((assets / "dashboards" / "health.yaml").read_text())
+    ours = yaml_files.read(assets / "dashboards" / "health.yaml")
     (assets / "dashboards" / "other.yaml").write_text(
         yaml.safe_dump(ours | {"slug": "taken", "uuid": identity("dashboards", "taken")}, sort_keys=False)
     )
@@ -149,7 +148,7 @@ def test_what_is_edited_in_superset_comes_back_as_a_change_of_that_alone(git, ap
     assets, sync = git
     before = {path: path.read_text() for path in assets.rglob("*.yaml")}
     path = assets / "charts" / "health" / "held-back.yaml"
-    chart = chart_of(api, yaml.safe_load(before[path])["slice_name"])
+    chart = chart_of(api, yaml_files.loaded(before[path])["slice_name"])
     params = json.loads(api.get(f"/chart/{chart}").json()["result"]["params"])
     edited = api.put(f"/chart/{chart}", json={"params": json.dumps(params | {"page_length": 25})})
     assert edited.status_code == 200, edited.text
@@ -158,7 +157,7 @@ def test_what_is_edited_in_superset_comes_back_as_a_change_of_that_alone(git, ap
 
     after = {path: path.read_text() for path in assets.rglob("*.yaml")}
     assert {p for p in after if after[p] != before[p]} == {path}
-    old, new = yaml.safe_load(before[path]), yaml.safe_load(after[path])
+    old, new = yaml_files.loaded(before[path]), yaml_files.loaded(after[path])
     assert new == old | {"params": old["params"] | {"page_length": 25}}
     assert len(after[path].splitlines()) == len(before[path].splitlines())
     path.write_text(before[path])

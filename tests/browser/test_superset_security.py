@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
+from warehouse import yaml_files
 from warehouse.airflow_api import OrchestrationFailed
 from warehouse.errors import ConfigurationError
 from warehouse.settings import PROJECT_ROOT
@@ -415,7 +415,7 @@ AS_OF = {
 """What is no moment, and may not become SQL where a dataset of ours takes one."""
 
 OF_A_MOMENT = [
-    yaml.safe_load((PROJECT_ROOT / "superset" / "assets" / "datasets" / f"{name}.yaml").read_text())
+    yaml_files.read(PROJECT_ROOT / "superset" / "assets" / "datasets" / f"{name}.yaml")
     for name in ("metrics__as_of", "metrics__compare", "marts__fct_dry_powder_daily")
 ]
 """One of each way in which generated datasets ask for a moment."""

@@ -8,9 +8,8 @@ import tomllib
 from datetime import date
 
 import pytest
-import yaml
 
-from warehouse import declarations, lifecycle
+from warehouse import declarations, lifecycle, yaml_files
 from warehouse.settings import PROJECT_ROOT
 
 DBT = PROJECT_ROOT / "dbt_project"
@@ -19,12 +18,12 @@ TODAY = date(2026, 11, 29)
 
 
 def exposures():
-    return yaml.safe_load((DBT / "models" / declarations.EXPOSURES).read_text())["exposures"]
+    return yaml_files.read(DBT / "models" / declarations.EXPOSURES)["exposures"]
 
 
 def test_every_curated_table_has_an_owner_and_a_version_and_most_have_a_key():
     found = declarations.published(DBT)
-    groups = {each["name"] for each in yaml.safe_load((DBT / "models" / "_groups.yml").read_text())["groups"]}
+    groups = {each["name"] for each in yaml_files.read(DBT / "models" / "_groups.yml")["groups"]}
     assert len(found) > 40
     for name, each in found.items():
         assert each.owner in groups, name

@@ -7,8 +7,8 @@ import re
 from functools import cache
 
 import pytest
-import yaml
 
+from warehouse import yaml_files
 from warehouse.settings import PROJECT_ROOT
 
 DBT = PROJECT_ROOT / "dbt_project"
@@ -32,7 +32,7 @@ MEASURES = {"flow": "summed_value", "stock": "last_value", "ratio": "average_val
 def declared() -> dict[str, dict]:
     found: dict[str, dict] = {}
     for path in sorted((DBT / "models" / "metrics").glob("*.yml")):
-        for metric in (yaml.safe_load(path.read_text()) or {}).get("metrics", []):
+        for metric in (yaml_files.read(path) or {}).get("metrics", []):
             assert metric["name"] not in found, f"{metric['name']} is declared twice"
             if metric["name"] in PARTS:
                 assert metric["type_params"]["measure"]["name"] == PARTS[metric["name"]]

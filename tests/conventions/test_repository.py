@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 import pytest
 import pytest_socket
 import typer
-import yaml
 
-from warehouse import catalogue, sources
+from warehouse import catalogue, sources, yaml_files
 from warehouse.cli import app
 from warehouse.settings import PROJECT_ROOT
 
@@ -111,7 +110,7 @@ def test_a_stale_generated_file_is_noticed(tmp_path):
 def test_no_dbt_test_stands_on_a_source():
     # What comes in is Great Expectations' to judge; two judges would disagree one day.
     for path in PROJECT_ROOT.glob("dbt_project/models/**/*.yml"):
-        for source in (yaml.safe_load(path.read_text()) or {}).get("sources", []):
+        for source in (yaml_files.read(path) or {}).get("sources", []):
             for table in source["tables"]:
                 assert "data_tests" not in table, path
                 assert not any("data_tests" in c for c in table["columns"]), path

@@ -7,8 +7,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-import yaml
 
+from warehouse import yaml_files
 from warehouse.datasets import DATABASE, MEASURES, generated, identity
 from warehouse.declarations import Field, Published
 from warehouse.errors import ConfigurationError
@@ -18,10 +18,7 @@ ASSETS = PROJECT_ROOT / "superset" / "assets"
 
 
 def read(kind):
-    return {
-        path.relative_to(ASSETS).as_posix(): yaml.safe_load(path.read_text())
-        for path in (ASSETS / kind).rglob("*.yaml")
-    }
+    return {path.relative_to(ASSETS).as_posix(): yaml_files.read(path) for path in (ASSETS / kind).rglob("*.yaml")}
 
 
 DATABASES, DATASETS, CHARTS, DASHBOARDS = (read(kind) for kind in ("databases", "datasets", "charts", "dashboards"))
@@ -88,7 +85,7 @@ def test_every_chart_is_on_a_dashboard_by_its_own_name_and_every_dashboard_shows
 
 
 def test_no_dataset_is_left_of_a_table_that_is_none_any_more():
-    measured = yaml.safe_load((PROJECT_ROOT / MEASURES).read_text())
+    measured = yaml_files.read(PROJECT_ROOT / MEASURES)
     assert {Path(name).stem for name in DATASETS} == {name.replace(".", "__") for name in measured}
     named = {each["uuid"] for each in DATASETS.values()}
     assert named == {identity("datasets", name) for name in measured}

@@ -7,11 +7,10 @@ from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
-import yaml
 from jinja2 import Environment
 
 import warehouse
-from warehouse import stores
+from warehouse import stores, yaml_files
 from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.slow
 KNOWLEDGE = runpy.run_path(str(PROJECT_ROOT / "superset" / "knowledge.py"))
 DATASETS = {
     f"{each['schema']}.{each['table_name']}": each
-    for each in (yaml.safe_load(p.read_text()) for p in (PROJECT_ROOT / "superset/assets/datasets").glob("*.yaml"))
+    for each in (yaml_files.read(p) for p in (PROJECT_ROOT / "superset/assets/datasets").glob("*.yaml"))
 }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
+from warehouse import yaml_files
 from warehouse.settings import PROJECT_ROOT
 from warehouse.transformation import run_dbt
 
@@ -15,7 +15,7 @@ def test_every_model_does_what_its_unit_tests_say(built, copied):
     declared = [
         each["name"]
         for path in (PROJECT_ROOT / "dbt_project" / "models").rglob("*.yml")
-        for each in (yaml.safe_load(path.read_text()) or {}).get("unit_tests", [])
+        for each in (yaml_files.read(path) or {}).get("unit_tests", [])
     ]
     results = run_dbt(copied(built), "unit-tests", "test", "--resource-type", "unit_test")
     passed = [r.node.rpartition(".")[2] for r in results if r.node.startswith("unit_test.") and r.status == "pass"]

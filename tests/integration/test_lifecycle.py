@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.integration.conftest import cli
-from warehouse import lifecycle, pipeline, release
+from warehouse import lifecycle, pipeline, release, yaml_files
 from warehouse.errors import GateClosed
 from warehouse.settings import PROJECT_ROOT
 
@@ -51,7 +51,7 @@ def project(tmp_path):
 def declare(project, change):
     """Let `change` edit the declaration of fct_index_weights."""
     path = project / "dbt_project" / "models" / "marts" / "index" / "_marts_index.yml"
-    document = yaml.safe_load(path.read_text())
+    document = yaml_files.read(path)
     [model] = [each for each in document["models"] if each["name"] == "fct_index_weights"]
     change(model)
     path.write_text(yaml.safe_dump(document, sort_keys=False))

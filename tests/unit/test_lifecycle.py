@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
-from warehouse import cli, declarations, lifecycle
+from warehouse import cli, declarations, lifecycle, yaml_files
 from warehouse.errors import ConfigurationError, GateClosed
 from warehouse.lifecycle import Column, Contract
 from warehouse.settings import Settings
@@ -199,7 +198,7 @@ def test_columns_and_tests_of_a_version_are_those_that_dbt_gives_it(project):
     import dbt.cli.main  # noqa: F401  (its modules import each other in this order only)
     from dbt.contracts.graph.unparsed import UnparsedModelUpdate
 
-    [model, _] = json.loads(json.dumps(yaml.safe_load(YAML), default=str))["models"]
+    [model, _] = json.loads(json.dumps(yaml_files.loaded(YAML), default=str))["models"]
     of_dbt = UnparsedModelUpdate.from_dict(
         {**model, "original_file_path": "", "yaml_key": "models", "package_name": "toy"}
     )

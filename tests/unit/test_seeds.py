@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
+from warehouse import yaml_files
 from warehouse.settings import PROJECT_ROOT
 
 SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
@@ -44,7 +44,7 @@ EVERY_ROW = pytest.mark.parametrize(("name", "row"), [(n, r) for n, _, r in ROWS
 
 @cache
 def declared() -> dict[str, dict]:
-    seeds = yaml.safe_load((SEEDS / "_seeds.yml").read_text())["seeds"]
+    seeds = yaml_files.read(SEEDS / "_seeds.yml")["seeds"]
     return {seed["name"]: seed for seed in seeds}
 
 
