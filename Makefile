@@ -6,9 +6,11 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 WORKERS ?= 2
 export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
+# Of hundreds of short processes each would compile us anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs secrets audit setup setup-dev check test test-root test-services servers browser chromium drill bench \
+.PHONY: help demo up down logs secrets audit setup setup-dev lint check test test-root test-services servers browser chromium drill bench \
 	generate lock sample format clean dbt
 
 help:  ## Print this help
@@ -29,7 +31,7 @@ logs:  ## Follow the logs of what `make up` started
 secrets: setup  ## Write the secrets that docker-compose.yml demands into .env, where they lack (ARGS="--rotate NAME" replaces one)
 	@$(BIN)/drypowder secrets $(ARGS)
 
-check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, dag and convention tests: before every commit
+lint: setup-dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
@@ -40,10 +42,13 @@ check: setup-dev  ## Lint, types, generated files, contracts, dbt parse, unit, d
 		>$(VENV)/sqlfluff.log 2>&1 || { cat $(VENV)/sqlfluff.log; exit 1; }
 	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project --profiles-dir dbt_project \
 		--target-path $(abspath $(VENV))/dbt-parse --no-partial-parse
+
+check: lint  ## Lint, types, generated files, contracts, dbt parse, unit, dag and convention tests: before every commit
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/faults tests/dags tests/conventions
 
-test: check  ## All tests: what `make check` runs, then the slow ones (real scheduler, kills, recorded goldens)
-	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=40 --durations-min=20 -m slow tests
+test: lint  ## All tests: what `make check` runs, and the slow ones (real scheduler, kills, recorded goldens)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations=40 --durations-min=20 \
+		tests/integration tests/faults tests/dags tests/conventions tests/unit
 	@echo "Left out: make test-root and make test-services, which take root, and make browser."
 
 test-root: setup-dev  ## What takes root: a disk that is full or cannot be written to, at every step (mounts one in memory)
@@ -145,7 +150,7 @@ $(VENV)/superset/.installed: requirements/superset.txt | $(VENV)/bin/uv
 # Superset's driver needs an older SQLAlchemy than the platform: what it reads releases with has a place of its own.
 $(VENV)/superset-reader/.installed: requirements/superset-reader.txt | $(VENV)/.dev
 	@$(BIN)/python -m venv --without-pip $(VENV)/superset-reader
-	@$(BIN)/uv pip sync --quiet --python $(VENV)/superset-reader/bin/python --require-hashes requirements/superset-reader.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(VENV)/superset-reader/bin/python --require-hashes requirements/superset-reader.txt
 	@touch $@
 
 # What Airflow's image is made of, for tests without an engine.

@@ -27,8 +27,8 @@ from warehouse.validation import judge
 pytestmark = pytest.mark.slow
 
 LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
-DAYS = 30 if LONG else 5
-GENERATED_DAYS = 30 if LONG else 2
+DAYS = 30 if LONG else 3
+GENERATED_DAYS = 30 if LONG else 1
 FIRST = datetime(2026, 9, 12, 12, tzinfo=UTC)
 TRUE_WARNINGS = {("nyfed.reference_rates", "sofr_moves_slowly")}
 """What may be said of real days, since it was news."""

@@ -1,4 +1,8 @@
-"""The builder killed at random moments: what readers see is always whole, and the next run completes."""
+"""The builder killed in the middle: what readers see is always whole, and the next run completes.
+
+Every test run kills it while it lands, while dbt works and while a release is written; the long form (`make drill`) at
+thirty random moments as well.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from tests.integration.conftest import cli, command, environment
@@ -17,7 +23,7 @@ from warehouse import release
 pytestmark = pytest.mark.slow
 
 LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
-KILLS = 30 if LONG else 3
+KILLS = 30
 SEED = 20261122
 
 
@@ -39,6 +45,56 @@ def assert_current_is_whole(settings):
     return found.id
 
 
+def has_landed(settings, _):
+    """Return whether a run has landed something, as a question."""
+    files = set(settings.home.glob("landing/**/*.parquet"))
+    return lambda: set(settings.home.glob("landing/**/*.parquet")) > files
+
+
+def is_transforming(_, process):
+    """Return whether dbt works for a run, as a question."""
+    builder = psutil.Process(process.pid)
+
+    def is_now():
+        with suppress(psutil.Error):  # one that has just ended
+            return any("warehouse.transformation" in each.cmdline() for each in builder.children())
+
+    return is_now
+
+
+def is_publishing(settings, _):
+    """Return whether a release is being written, as a question."""
+    return lambda: list(settings.releases.glob(".building-*"))
+
+
+def kill(process):
+    os.kill(process.pid, signal.SIGKILL)  # the builder alone: what it started has to die with it
+    process.wait()
+
+
+def the_next_run_completes(settings, first):
+    done = cli(settings, "run", timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert assert_current_is_whole(settings) != first
+    assert not list(settings.releases.glob(".building-*"))
+    assert cli(settings, "run", timeout=300).stdout.strip().endswith("nothing was published.")
+
+
+def test_a_builder_killed_at_each_step_leaves_current_whole_and_the_next_run_completes(built_in_march, copied):
+    settings = replace(copied(built_in_march), now=None)
+    first = assert_current_is_whole(settings)
+    for moment in (has_landed, is_transforming, is_publishing):
+        process = start(settings)
+        is_now = moment(settings, process)
+        while not is_now():
+            assert process.poll() is None, f"the run ended first: {moment.__name__}"
+            time.sleep(0.05)
+        kill(process)
+        assert assert_current_is_whole(settings) == first
+    the_next_run_completes(settings, first)
+
+
+@pytest.mark.skipif(not LONG, reason="a drill: make drill")
 def test_a_builder_killed_at_random_moments_leaves_current_whole_and_the_next_run_completes(built_in_march, copied):
     settings = replace(copied(built_in_march), now=None)
     first = assert_current_is_whole(settings)
@@ -56,16 +112,10 @@ def test_a_builder_killed_at_random_moments_leaves_current_whole_and_the_next_ru
         try:
             process.wait(timeout=(killed + chance.random()) * duration / KILLS)  # one in each part of a run
         except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)  # the builder alone: what it started has to die with it
-            process.wait()
+            kill(process)
             killed += 1
         assert_current_is_whole(settings)
         if release.current(settings).id != first:  # it got through: start again from the old state
             subprocess.run(["rm", "-rf", settings.home], check=True)
             subprocess.run(["cp", "-a", built_in_march.home, settings.home], check=True)
-
-    done = cli(settings, "run", timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert assert_current_is_whole(settings) != first
-    assert not list(settings.releases.glob(".building-*"))
-    assert cli(settings, "run", timeout=300).stdout.strip().endswith("nothing was published.")
+    the_next_run_completes(settings, first)

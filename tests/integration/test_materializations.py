@@ -1,13 +1,11 @@
 """What our own materialisations promise: a model that fails leaves the table that readers had, and one grows by its news."""
 
 import json
-import os
-import subprocess
-import sys
 
 import duckdb
 import pytest
 
+from tests import dbt_process
 from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
@@ -52,19 +50,7 @@ class Small:
         (self.folder / "models" / "given.sql").write_text("{{ config(materialized='table') }} select 1 as day")
         arguments = ["run", "--quiet", "--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
         arguments += ["--select", "thing"]
-        program = "from dbt.cli.main import cli; cli()"
-        return subprocess.run(
-            [sys.executable, "-P", "-c", program, *arguments],
-            cwd=self.folder,
-            env={
-                **os.environ,
-                "SMALL_FILE": str(self.file),
-                "WAREHOUSE_SINCE": since,
-                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            },
-            check=False,
-            timeout=120,
-        ).returncode
+        return dbt_process.run(self.folder, {"SMALL_FILE": str(self.file), "WAREHOUSE_SINCE": since}, *arguments)
 
     def relations(self) -> list[tuple[str, str, int]]:
         """Return name, type and answer of everything that is there."""
