@@ -24,6 +24,12 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"{count} tests were skipped for want of recorded responses (CONTRIBUTING.md).")
 
 
+def shared_folder(tmp_path_factory) -> Path:
+    """Return the folder that all workers share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """Folder of real recorded responses, which a stranger's clone does not have."""

@@ -14,7 +14,7 @@ import re
 import shutil
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
 from itertools import zip_longest
@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 import stamina
+from filelock import FileLock
 
 import expectations
+from tests.conftest import shared_folder
 from tests.fault_server import (
     FAULTS,
     OKX_TOO_FAST,
@@ -407,17 +409,20 @@ CELLS = {"payload": payload_cells, "transport": transport_cells, "fallback": fal
 
 @pytest.fixture(scope="module")
 def proven(tmp_path_factory):
-    """Prove an answer once, however many tests ask for it."""
-    found: dict[tuple[str, str], list[Cell]] = {}
+    """Prove an answer once, however many tests and workers ask for it."""
+    kept = shared_folder(tmp_path_factory) / "proven"
+    kept.mkdir(exist_ok=True)
 
     def prove(kind: str, name: str) -> list[Cell]:
-        if (kind, name) not in found:
-            bench = Bench(name, tmp_path_factory.mktemp("bench"))
-            try:
-                found[kind, name] = CELLS[kind](bench)
-            finally:
-                bench.close()
-        return found[kind, name]
+        path = kept / f"{kind} {name}.json"
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                bench = Bench(name, tmp_path_factory.mktemp("bench"))
+                try:
+                    path.write_text(json.dumps([asdict(cell) for cell in CELLS[kind](bench)]))
+                finally:
+                    bench.close()
+        return [Cell(**each) for each in json.loads(path.read_text())]
 
     with pytest.MonkeyPatch.context() as patch, stamina.set_testing(testing=True, attempts=3):
         patch.setenv("WAREHOUSE_DROP", str(tmp_path_factory.mktemp("drop")))

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from tests.collectors import StatsD
+from tests.conftest import shared_folder
 from warehouse import nightly, telemetry
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.transformation import run_dbt
@@ -40,12 +41,6 @@ def environment(settings: Settings) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def sample_settings():
     return Settings(sources=f"recorded:{PROJECT_ROOT / 'sample'}", lock_wait_seconds=30)
-
-
-def shared_folder(tmp_path_factory):
-    """Return the folder that all workers share."""
-    folder = tmp_path_factory.getbasetemp()
-    return folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
 
 
 @pytest.fixture(scope="session", autouse=True)
