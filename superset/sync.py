@@ -38,6 +38,9 @@ BY_NUMBER = (
 HOME = "{WAREHOUSE_HOME}"
 """What stands in git for the folder that has the releases."""
 
+if yaml.__with_libyaml__:  # a sixth of the time, for Superset's own reading and writing too, which is most of a sync
+    yaml.SafeLoader, yaml.SafeDumper = yaml.CSafeLoader, yaml.CSafeDumper
+
 Key = tuple[str, str]
 """Kind and UUID."""
 
@@ -127,7 +130,7 @@ def apply() -> int:
     refuse_to_harm(wanted, there, gone)
     marked = thesis_events.bring_in()
     if changed:
-        _import(wanted, there)
+        _import(_with_what_they_name(changed, wanted), there)
     for key in gone:
         _delete(*key)
     after = in_superset()
@@ -276,6 +279,26 @@ def _import(wanted: dict[Key, dict[str, Any]], there: dict[Key, dict[str, Any]])
         contents[f"{kind}/{uuid}.yaml"] = yaml.safe_dump(told, sort_keys=False)
     ImportAssetsCommand(contents).run()
     _mark(wanted)
+
+
+def _with_what_they_name(changed: list[Key], wanted: dict[Key, dict[str, Any]]) -> dict[Key, dict[str, Any]]:
+    """Return what changed and what it stands on, which an import has to hold as well, in the order of `wanted`."""
+    found, new = set(), set(changed)
+    while new:
+        found |= new
+        new = {key for each in new for key in _named(wanted[each])} - found
+    return {key: document for key, document in wanted.items() if key in found}
+
+
+def _named(document: dict[str, Any]) -> Iterator[Key]:
+    if "database_uuid" in document:
+        yield "databases", document["database_uuid"]
+    if "dataset_uuid" in document:
+        yield "datasets", document["dataset_uuid"]
+    if "position" in document:
+        yield from (("charts", each["meta"]["uuid"]) for each in _charts(document))
+        filters = document["metadata"].get("native_filter_configuration", [])
+        yield from (("datasets", t["datasetUuid"]) for each in filters for t in each["targets"] if "datasetUuid" in t)
 
 
 def _mark(wanted: dict[Key, dict[str, Any]]) -> None:
