@@ -56,7 +56,7 @@ test-root: setup-dev  ## What takes root: a disk that is full or cannot be writt
 
 test-services: setup-dev $(VENV)/production/.installed $(VENV)/superset/.installed servers  ## The services of docker-compose.yml on real PostgreSQL and Redis, which it installs (root)
 	@test "$$(id -u)" = 0 || { echo "It takes root: namespaces, mounts and users of each service's own."; exit 1; }
-	@$(BIN)/pytest -q -n 0 --durations=20 --durations-min=10 -m services tests/services
+	@$(BIN)/pytest -q -n 0 --timeout 1800 --durations=20 --durations-min=10 -m services tests/services
 
 browser: setup-dev $(VENV)/superset/.installed chromium  ## A release's pages and Superset's dashboards in a real Chromium, which it installs as root
 	@$(BIN)/pytest -q -n 0 --durations=20 --durations-min=10 -m browser tests/browser
@@ -74,9 +74,9 @@ chromium:
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
 
 drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, days unattended, readers beside publishes, failing disks (root)
-	@DRYPOWDER_DRILL=long $(BIN)/pytest -q tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
 		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_unattended.py
-	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q -m root tests/root; \
+	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m root tests/root; \
 		else echo "Not root: tests/root are left out." >&2; fi
 
 bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer, the gates
