@@ -1,13 +1,11 @@
-"""Collectors on loopback: one of StatsD datagrams, one of OpenLineage events over HTTP."""
+"""A collector of StatsD datagrams on loopback."""
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 DATAGRAM = re.compile(r"(?P<name>[\w.]+):(?P<value>[\d.e+-]+)\|(?P<kind>c|g|ms)(\|#(?P<tags>.*))?")
 
@@ -55,31 +53,3 @@ class StatsD:
         self._thread.join()
         self._socket.close()
         return self._datagrams
-
-
-class Lineage:
-    """An HTTP server that takes OpenLineage events, or answers with an error."""
-
-    def __init__(self, status: int = 200) -> None:
-        self.events: list[dict] = []
-        self.requests = 0
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                collector.requests += 1
-                collector.events.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()

@@ -1,4 +1,4 @@
-"""Who is told of incidents, on loopback: a mail server and a web hook, real ones, that can be told to fail."""
+"""Who is told of incidents and of lineage, on loopback: a mail server and a web hook, real ones, that can be told to fail."""
 
 from __future__ import annotations
 
@@ -71,19 +71,21 @@ class MailServer:
 
 
 class WebHook:
-    """An HTTP server that keeps what is posted to it; `answers` are its next statuses, 204 once they are used up."""
+    """An HTTP server that keeps what is posted to it; `answers` are its next statuses, `status` once they are used up."""
 
-    def __init__(self, path: str = "/hook"):
+    def __init__(self, path: str = "/hook", status: int = 204):
+        self.requests = 0
         self.taken: list[dict] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[int] = []
-        self.path = path
+        self.path, self.status = path, status
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = hook.answers.pop(0) if hook.answers else 204
+                hook.requests += 1
+                status = hook.answers.pop(0) if hook.answers else hook.status
                 if self.path != hook.path:
                     status = 404
                 if status < 300:
@@ -97,7 +99,8 @@ class WebHook:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}{path}"
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.origin}{path}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def connection(self, **more) -> str:

@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests import openlineage_events
-from tests.collectors import Lineage
+from tests.receivers import WebHook
 from tests.unit.toy import Reply, rate
 from warehouse import lineage_events, pipeline, runs
 from warehouse.errors import SourceUnavailable
+
+LINEAGE = "/api/v1/lineage"
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +29,15 @@ def alone(monkeypatch):
 
 @pytest.fixture
 def collector(monkeypatch):
-    server = Lineage()
-    monkeypatch.setenv("OPENLINEAGE_URL", server.url)
+    server = WebHook(LINEAGE, status=200)
+    monkeypatch.setenv("OPENLINEAGE_URL", server.origin)
     yield server
     server.close()
 
 
 def ends(collector):
     """Events that end a run, read by the client's own classes."""
-    events = [openlineage_events.read(each) for each in collector.events]
+    events = [openlineage_events.read(each) for each in collector.taken]
     begun = [each.run.runId for each in events if each.eventType.name == "START"]
     ended = [each for each in events if each.eventType.name != "START"]
     assert begun  # every run begins once and ends once
@@ -136,8 +138,8 @@ def test_without_a_variable_nothing_is_imported_or_sent(home, monkeypatch):
 
 
 def test_a_collector_that_refuses_is_asked_once_and_the_run_goes_on(home, monkeypatch, caplog):
-    server = Lineage(status=400)
-    monkeypatch.setenv("OPENLINEAGE_URL", server.url)
+    server = WebHook(LINEAGE, status=400)
+    monkeypatch.setenv("OPENLINEAGE_URL", server.origin)
     home.says(rate("2026-01-01", 1))
     assert home.land().rows == 1
     home.says(rate("2026-01-01", 2))
