@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from warehouse.sources import tables
+from warehouse.superset import ROLES
 
 ADDRESS = "http://127.0.0.1:8080"
-ROLES = ("viewer", "analyst", "engineer", "admin")
 INGESTS = [f"ingest__{source.code}__{table.name}" for source, table in tables()]
 DONE = {"success", "failed", "skipped", "upstream_failed", "removed"}
 

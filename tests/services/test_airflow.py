@@ -12,8 +12,9 @@ from cryptography.fernet import Fernet
 
 import warehouse
 from tests.services.databases import psql
-from tests.services.people import ADDRESS, INGESTS, ROLES
+from tests.services.people import ADDRESS, INGESTS
 from warehouse.settings import PROJECT_ROOT
+from warehouse.superset import ROLES
 
 pytestmark = pytest.mark.services
 
