@@ -397,7 +397,11 @@ def _write_docs(context: AbstractDataContext, folder: Path, title: str, verdicts
                 "class_name": "TupleFilesystemStoreBackend",
                 "base_directory": str(folder.absolute()),
             },
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "site_section_builders": {
+                **{section: {"view": _view("PageView")} for section in ("expectations", "validations")},
+                "profiling": "None",
+            },
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": _view("IndexPageView")},
         },
     )
     context.build_data_docs(site_names=["report"])
@@ -407,6 +411,10 @@ def _write_docs(context: AbstractDataContext, folder: Path, title: str, verdicts
     for ornament in [*folder.glob("static/images/*.gif"), *folder.glob("static/fonts/**/*.otf")]:
         ornament.unlink()  # 4 MB in every release, for pages that say the same without
     (folder / "index.html").write_text(_index(folder, title, verdicts), encoding="utf-8")
+
+
+def _view(name: str) -> dict[str, str]:
+    return {"module_name": "warehouse.gx_pages", "class_name": name}
 
 
 def _index(folder: Path, title: str, verdicts: Sequence[Verdict]) -> str:
