@@ -4,7 +4,8 @@ BIN := $(VENV)/bin
 # The first Python that we support, unless one is given: make PYTHON=python3.12 setup
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
-WORKERS ?= 2
+# One more than there are cores, since tests of services wait.
+WORKERS ?= 3
 export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 # Of hundreds of short processes each would compile us anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -75,7 +76,8 @@ chromium:
 
 drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, days unattended, readers beside publishes, failing disks (root)
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
-		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_unattended.py
+		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_point_in_time.py \
+		tests/integration/test_generated.py tests/faults/test_matrix.py tests/integration/test_unattended.py
 	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m root tests/root; \
 		else echo "Not root: tests/root are left out." >&2; fi
 

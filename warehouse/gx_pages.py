@@ -1,4 +1,4 @@
-"""Great Expectations' pages, whose templates are compiled once in a process: it makes an environment for each kind of page.
+"""Great Expectations' pages, whose templates are compiled once in a process: it makes an environment for each kind.
 
 Compiling them was most of what a report took. Imported by name, from the configuration of a report.
 """

@@ -14,6 +14,14 @@ from warehouse import pipeline, sources
 from warehouse.archive import Archive
 from warehouse.http import Budget, LiveTransport
 from warehouse.settings import Settings
+from warehouse.validation import Judge
+
+
+@pytest.fixture(autouse=True)
+def no_report(request, monkeypatch):
+    """Write no report of what came in, which takes as long as judging it, but for tests of the report."""
+    if "report" not in request.keywords:
+        monkeypatch.setattr(Judge, "write_docs", lambda *_: None)
 
 
 @pytest.fixture

@@ -312,6 +312,7 @@ def test_what_lands_behind_what_is_loaded_is_judged_after_it(settings, land, pub
     assert found[-1][4] > found[-2][4]
 
 
+@pytest.mark.report
 def test_a_fetch_that_waits_behind_another_is_judged_by_what_that_one_left(ingest, land, publisher, settings):
     rows = [rate(f"2026-01-{d:02}", d) for d in range(1, 10)]
     publisher.says("/rates/all", rates_json(*rows))

@@ -285,6 +285,7 @@ def test_two_suites_of_one_name_are_refused(database):
         judge(database, [suite_of(), suite_of()])
 
 
+@pytest.mark.report
 def test_the_report_names_every_suite_and_loads_nothing_from_other_hosts(database, tmp_path):
     failing = gxe.ExpectColumnValuesToNotBeNull(column="note", description="Every thing has <a> note.")
     judge(database, [suite_of(failing, name="marts.things"), suite_of(name="b")], docs=tmp_path / "docs", title="Night")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 IS_LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 EXAMPLES = settings(
-    max_examples=1000 if IS_LONG else 30,
+    max_examples=1000 if IS_LONG else 12,
     derandomize=not IS_LONG,
     database=None,
     deadline=None,
