@@ -11,7 +11,7 @@ export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs secrets audit setup setup-dev lint check test test-root test-services servers browser chromium drill bench \
+.PHONY: help demo up down logs secrets audit setup setup-dev lint lint-python lint-sql check test test-root test-services servers browser chromium drill drill-root bench \
 	generate lock sample format clean dbt
 
 help:  ## Print this help
@@ -33,12 +33,17 @@ secrets: setup  ## Write the secrets that docker-compose.yml demands into .env, 
 	@$(BIN)/drypowder secrets $(ARGS)
 
 lint: setup-dev
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-python lint-sql
+
+lint-python:
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 	@$(BIN)/drypowder generate --check
 	@$(BIN)/drypowder contracts check
+
+lint-sql:
 	@$(BIN)/sqlfluff lint --processes $(WORKERS) --nocolor --disable-progress-bar dbt_project/models dbt_project/tests \
 		>$(VENV)/sqlfluff.log 2>&1 || { cat $(VENV)/sqlfluff.log; exit 1; }
 	@$(BIN)/dbt --quiet --warn-error parse --project-dir dbt_project --profiles-dir dbt_project \
@@ -74,12 +79,17 @@ chromium:
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
 
-drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, days unattended, readers beside publishes, failing disks (root)
+drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, days unattended, readers beside publishes; as root failing disks, faults of services, people at dashboards, too
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
 		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_point_in_time.py \
 		tests/integration/test_generated.py tests/faults/test_matrix.py tests/integration/test_unattended.py
-	@if [ "$$(id -u)" = 0 ]; then DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m root tests/root; \
-		else echo "Not root: tests/root are left out." >&2; fi
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory drill-root; \
+		else echo "Not root: failing disks, faults of services and people at dashboards are left out." >&2; fi
+
+drill-root: setup-dev $(VENV)/production/.installed $(VENV)/superset/.installed servers chromium
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m root tests/root
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m services tests/services/test_faults.py
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m browser tests/browser/test_superset_load.py
 
 bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer, the gates
 	@$(BIN)/python benchmarks/landing.py --bulk

@@ -500,8 +500,8 @@ bytes that came are in the archive; and what is refused says what was expected, 
 
 The same tests show what no table can: a listing in pages that moves while it is read is landed whole or not at all;
 every unit that a contract asserts is missed by a thousandfold figure; and a table of each format, taken through the gate
-after each fault, leaves `raw` as it was, with the row in quarantine. tests/unit/sources/test_fuzz.py spoils the same
-answers in ways that nobody thought of.
+after each fault (every other one outside of `make drill`), leaves `raw` as it was, with the row in quarantine.
+tests/unit/sources/test_fuzz.py spoils the same answers in ways that nobody thought of.
 """
 
 
