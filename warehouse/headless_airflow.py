@@ -207,7 +207,7 @@ class HeadlessAirflow:
         if time.monotonic() > deadline:
             raise OrchestrationFailed(f"Airflow waited {START_SECONDS:.0f} s for {what}", remedy=self._see(component))
         self.check_alive()
-        time.sleep(0.2)
+        time.sleep(0.5)
 
     # ---------------------------------------------------------------------------------------------- while it runs
 

@@ -33,7 +33,7 @@ class Airflow:
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, f"waited for {what}"
-            time.sleep(0.5)
+            time.sleep(1)
         return found
 
     def start(self, dag: str) -> str:
