@@ -82,7 +82,7 @@ chromium:
 drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, days unattended, readers beside publishes; as root failing disks, faults of services, people at dashboards, too
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
 		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_increments.py \
-		tests/integration/test_point_in_time.py \
+		tests/integration/test_point_in_time.py tests/integration/test_airflow.py tests/integration/test_serving.py \
 		tests/integration/test_generated.py tests/faults/test_matrix.py tests/integration/test_unattended.py
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory drill-root; \
 		else echo "Not root: failing disks, faults of services and people at dashboards are left out." >&2; fi

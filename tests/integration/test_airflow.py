@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import signal
 import subprocess
@@ -22,6 +23,8 @@ from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.sources import tables
 
 pytestmark = pytest.mark.slow
+
+LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 
 LANDED = {
     "bea__gdp",
@@ -110,6 +113,9 @@ def test_the_demonstration_publishes_a_release_once_and_leaves_nothing_running(t
     assert "GET https://" not in printed
     assert first.release.name in printed
     assert running_in(tmp_path / "airflow") == []
+    assert first.peak_rss_bytes < 4 * 2**30
+    if not LONG:  # fifty more tasks, to say that none has news: tests/integration/test_release.py says it of the verbs
+        return
 
     second, printed = demonstrate(tmp_path)
 
@@ -120,7 +126,7 @@ def test_the_demonstration_publishes_a_release_once_and_leaves_nothing_running(t
     assert len([p for p in (tmp_path / "releases").iterdir() if p.is_dir()]) == 1
     assert "Nothing changed" in printed
     assert running_in(tmp_path / "airflow") == []
-    assert max(first.peak_rss_bytes, second.peak_rss_bytes) < 4 * 2**30
+    assert second.peak_rss_bytes < 4 * 2**30
 
 
 def test_an_interrupted_demonstration_leaves_nothing_running(tmp_path):
