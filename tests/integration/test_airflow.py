@@ -76,7 +76,7 @@ class SecondBuilder(threading.Thread):
         while not (note.exists() and '"build"' in note.read_text()):
             time.sleep(0.02)
         self.impatient = self.load(wait=0.1)
-        self.patient = self.load(wait=400)  # as long as a build takes beside other tests
+        self.patient = self.load(wait=1200)  # longer than a build takes beside other tests
 
     def load(self, wait):
         given = {**environment(self.settings), "WAREHOUSE_LOCK_WAIT_SECONDS": str(wait)}
@@ -88,7 +88,7 @@ def test_the_demonstration_publishes_a_release_once_and_leaves_nothing_running(t
     by_hand.start()
     first, printed = demonstrate(tmp_path)
 
-    by_hand.join(timeout=420)
+    by_hand.join(timeout=1260)
     assert by_hand.impatient.returncode == 1
     assert re.search(r"BuilderBusy.*held by process \d+ \(build\) since", by_hand.impatient.stderr)
     assert by_hand.patient.returncode == 0, by_hand.patient.stderr
