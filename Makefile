@@ -11,8 +11,8 @@ export DRYPOWDER_RECORDINGS ?= $(abspath ../shared/data)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs secrets audit setup setup-dev lint lint-python lint-sql check test test-root test-services servers browser chromium drill drill-root bench \
-	generate lock sample format clean dbt
+.PHONY: help demo up down logs secrets audit setup setup-dev lint lint-python lint-sql check test test-root test-services servers browser chromium \
+	drill drill-root bench generate lock sample format clean dbt
 
 help:  ## Print this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -79,11 +79,9 @@ chromium:
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
 
-drill: setup-dev  ## Long drills: the builder killed many times, broken data, clean days replayed, days unattended, readers beside publishes; as root failing disks, faults of services, people at dashboards, too
+drill: setup-dev  ## Long drills: kills, broken data, days replayed and unattended, readers; as root also disks, services, dashboards
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
-		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_increments.py \
-		tests/integration/test_point_in_time.py tests/integration/test_airflow.py tests/integration/test_serving.py \
-		tests/integration/test_generated.py tests/faults/test_matrix.py tests/integration/test_unattended.py
+		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_unattended.py
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory drill-root; \
 		else echo "Not root: failing disks, faults of services and people at dashboards are left out." >&2; fi
 

@@ -286,7 +286,7 @@ def _with_what_they_name(changed: list[Key], wanted: dict[Key, dict[str, Any]]) 
     found, new = set(), set(changed)
     while new:
         found |= new
-        new = {key for each in new for key in _named(wanted[each])} - found
+        new = ({key for each in new for key in _named(wanted[each])} & wanted.keys()) - found
     return {key: document for key, document in wanted.items() if key in found}
 
 

@@ -32,19 +32,17 @@ class _Compiled(BytecodeCache):
 _COMPILED = _Compiled()
 
 
-class PageView(DefaultJinjaPageView):  # type: ignore[misc]  # it carries no types for us
+class _Shares:
+    """Takes the compiled templates of the pages before."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  (as its own)
+        super().__init__(*arguments, **named)
+        self.env.bytecode_cache = _COMPILED  # type: ignore[attr-defined]  # Jinja's, which the view made
+
+
+class PageView(_Shares, DefaultJinjaPageView):  # type: ignore[misc]  # it carries no types for us
     """A page of a suite or of its verdict."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  (as its own)
-        """Take the compiled templates of the pages before."""
-        super().__init__(*arguments, **named)
-        self.env.bytecode_cache = _COMPILED
 
-
-class IndexPageView(DefaultJinjaIndexPageView):  # type: ignore[misc]  # as above
+class IndexPageView(_Shares, DefaultJinjaIndexPageView):  # type: ignore[misc]  # as above
     """The list of pages."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  (as its own)
-        """Take the compiled templates of the pages before."""
-        super().__init__(*arguments, **named)
-        self.env.bytecode_cache = _COMPILED

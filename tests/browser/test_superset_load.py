@@ -6,7 +6,6 @@ A short one runs each time; DRYPOWDER_DRILL=long is the one whose figures docs/m
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +15,10 @@ import httpx
 import pytest
 
 from tests.browser.conftest import swap
+from tests.drills import LONG
 
 pytestmark = pytest.mark.browser
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 PEOPLE, SECONDS, PUBLISHED = (20, 120.0, 5) if LONG else (5, 15.0, 2)
 AT_MOST = 5.0
 """Seconds after a swap until nothing of the release before is shown."""

@@ -58,8 +58,6 @@ if TYPE_CHECKING:
 PAGE = PROJECT_ROOT / "docs" / "faults.md"
 IMPATIENT = Limits(slow_seconds=0.05, silent_seconds=5.0)
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
-
 OF_ROWS = frozenset({"'null' in a number", "NaN in a number", "a mutated row", "a duplicated row"})
 """Faults of single rows: with few enough of them the other rows land."""
 
@@ -500,8 +498,8 @@ bytes that came are in the archive; and what is refused says what was expected, 
 
 The same tests show what no table can: a listing in pages that moves while it is read is landed whole or not at all;
 every unit that a contract asserts is missed by a thousandfold figure; and a table of each format, taken through the gate
-after each fault (every other one outside of `make drill`), leaves `raw` as it was, with the row in quarantine.
-tests/unit/sources/test_fuzz.py spoils the same answers in ways that nobody thought of.
+after each fault, leaves `raw` as it was, with the row in quarantine. tests/unit/sources/test_fuzz.py spoils the same
+answers in ways that nobody thought of.
 """
 
 
@@ -652,10 +650,7 @@ OF_EACH_FORMAT = {
 
 @pytest.mark.slow
 def test_raw_is_as_it_was_or_the_row_is_in_quarantine(bench, tmp_path, monkeypatch):
-    """A table of each format goes all the way, gate and promotion included, after each fault that it can have.
-
-    Every other of the faults, but in a drill.
-    """
+    """A table of each format goes all the way, gate and promotion included, after each fault that it can have."""
     benches = {wire: bench(name) for wire, name in OF_EACH_FORMAT.items()}
     for each in benches.values():
         each.table = replace(each.table, quarantine_share=1.0)
@@ -668,8 +663,7 @@ def test_raw_is_as_it_was_or_the_row_is_in_quarantine(bench, tmp_path, monkeypat
     settings = next(iter(benches.values())).settings
 
     met = Counter()
-    rounds = list(zip_longest(*(PAYLOAD_FAULTS[wire] for wire in benches)))
-    for faults in rounds if LONG else rounds[::2]:
+    for faults in zip_longest(*(PAYLOAD_FAULTS[wire] for wire in benches)):
         became = {}
         for (wire, each), fault in zip(benches.items(), faults, strict=True):
             each.serve()

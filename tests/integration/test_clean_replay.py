@@ -8,7 +8,6 @@ long form (`make drill`) plays all thirty days of both, the short one a few.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +16,7 @@ import pytest
 
 from expectations import suite
 from tests import generated
+from tests.drills import LONG, in_drills
 from tests.integration.test_planted_faults import Spoilt, land
 from tests.publishers import PUBLISHERS
 from warehouse import pipeline, stores, versions
@@ -26,7 +26,6 @@ from warehouse.validation import judge
 
 pytestmark = pytest.mark.slow
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 DAYS = 30 if LONG else 3
 GENERATED_DAYS = 30
 FIRST = datetime(2026, 9, 12, 12, tzinfo=UTC)
@@ -70,7 +69,7 @@ MOST_WARNINGS = 1
 """A day, over all tables, of which several hundred things are asked."""
 
 
-@pytest.mark.skipif(not LONG, reason="a drill: make drill")
+@in_drills
 def test_thirty_generated_days_raise_no_alarm(tmp_path, record_property):
     plan = generated.Plan(years=2)
     start = plan.known_to - timedelta(days=GENERATED_DAYS)

@@ -20,8 +20,6 @@ from warehouse.transformation import run_dbt
 
 pytestmark = pytest.mark.slow
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
-
 AS_OF = "select * exclude (run_id, known_until) from metrics.as_of(?::timestamptz) order by all"
 
 GOLDEN_TESTS = (
@@ -128,11 +126,7 @@ def instants(connection):
     return [instant for (instant,) in rows]
 
 
-@pytest.mark.parametrize(
-    "poison",
-    [False, pytest.param(True, marks=pytest.mark.skipif(not LONG, reason="a drill: make drill"))],
-    ids=["deleted", "multiplied"],
-)
+@pytest.mark.parametrize("poison", [False, True], ids=["deleted", "multiplied"])
 def test_what_became_known_later_changes_nothing_said_of_then(generated_home, built, tmp_path, poison):
     then = random.Random(f"poison {poison}").choice(instants(built))
     elsewhere = replace(generated_home, home=tmp_path)

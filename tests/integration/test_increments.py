@@ -1,11 +1,7 @@
-"""A warehouse that grew day by day is the one that is built at once, row by row: a drill.
-
-How one table grows is in every test run (tests/unit/test_increments.py, test_materializations.py).
-"""
+"""A warehouse that grew day by day is the one that is built at once, row by row."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -18,10 +14,7 @@ from tests.integration.test_generated import generated_home  # noqa: F401  (the 
 from warehouse import stores
 from warehouse.transformation import run_dbt
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.environ.get("DRYPOWDER_DRILL") != "long", reason="a drill: make drill"),
-]
+pytestmark = pytest.mark.slow
 
 LATE = "raw.board__h41"
 """Lands 40 days late in the history that grows."""

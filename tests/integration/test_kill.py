@@ -1,6 +1,6 @@
 """The builder killed in the middle: what readers see is always whole, and the next run completes.
 
-Every test run kills it while it lands and while dbt works; the long form (`make drill`) while a release is written and at
+Every test run kills it while it lands, while dbt works and while a release is written; the long form (`make drill`) at
 thirty random moments as well.
 """
 
@@ -17,12 +17,12 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from tests.drills import in_drills
 from tests.integration.conftest import cli, command, environment
 from warehouse import release
 
 pytestmark = pytest.mark.slow
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 KILLS = 30
 SEED = 20261122
 
@@ -83,7 +83,7 @@ def the_next_run_completes(settings, first):
 def test_a_builder_killed_at_each_step_leaves_current_whole_and_the_next_run_completes(built_in_march, copied):
     settings = replace(copied(built_in_march), now=None)
     first = assert_current_is_whole(settings)
-    for moment in (has_landed, is_transforming, *([is_publishing] if LONG else [])):  # which takes a whole build more
+    for moment in (has_landed, is_transforming, is_publishing):
         process = start(settings)
         is_now = moment(settings, process)
         while not is_now():
@@ -94,7 +94,7 @@ def test_a_builder_killed_at_each_step_leaves_current_whole_and_the_next_run_com
     the_next_run_completes(settings, first)
 
 
-@pytest.mark.skipif(not LONG, reason="a drill: make drill")
+@in_drills
 def test_a_builder_killed_at_random_moments_leaves_current_whole_and_the_next_run_completes(built_in_march, copied):
     settings = replace(copied(built_in_march), now=None)
     first = assert_current_is_whole(settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import duckdb
@@ -16,9 +15,6 @@ from warehouse.release import connect
 from warehouse.transformation import run_dbt
 
 pytestmark = pytest.mark.slow
-
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
-in_drills = pytest.mark.skipif(not LONG, reason="a drill: make drill")
 
 AS_OF = "select * exclude (run_id, known_until) from metrics.as_of(?::timestamptz) order by all"
 
@@ -132,13 +128,13 @@ def instants(built):
     return [r[0] for r in rows]
 
 
-@pytest.mark.parametrize("poison", [pytest.param(False, marks=in_drills), True], ids=["deleted", "multiplied"])
+@pytest.mark.parametrize("poison", [False, True], ids=["deleted", "multiplied"])
 def test_deleting_or_poisoning_what_became_known_later_changes_nothing_said_of_then(
     built, instants, tmp_path_factory, poison
 ):
     @given(position=st.integers(0, len(instants) - 1))
     @examples(
-        max_examples=3 if LONG else 1,
+        max_examples=3,
         deadline=None,
         derandomize=True,
         phases=[Phase.generate],
@@ -243,11 +239,11 @@ def all_withdrawn(connection, at):
     ("happens", "at"),
     [
         (restated, "2026-01-20 12:00:00+00"),
-        pytest.param(another_start, "2024-06-15 12:00:00+00", marks=in_drills),
-        pytest.param(another_end, "2024-06-15 12:00:00+00", marks=in_drills),
-        pytest.param(another_tag, "2024-06-15 12:00:00+00", marks=in_drills),
+        (another_start, "2024-06-15 12:00:00+00"),
+        (another_end, "2024-06-15 12:00:00+00"),
+        (another_tag, "2024-06-15 12:00:00+00"),
         (withdrawn_in_part, "2026-01-20 12:00:00+00"),
-        pytest.param(all_withdrawn, "2026-11-20 12:00:00+00", marks=in_drills),
+        (all_withdrawn, "2026-11-20 12:00:00+00"),
     ],
 )
 def test_what_becomes_known_later_changes_nothing_said_of_then_and_leaves_nothing_stale(built, tmp_path, happens, at):

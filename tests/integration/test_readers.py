@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.drills import LONG
 from tests.toy_release import publish, say, toy_builder
 from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 PUBLISHES, READERS = (200, 16) if LONG else (20, 6)
 STALE_SECONDS = 1.0
 READER = Path(__file__).parents[1] / "reader.py"

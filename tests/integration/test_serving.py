@@ -29,8 +29,6 @@ from warehouse.settings import PROJECT_ROOT, Settings
 
 pytestmark = pytest.mark.slow
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
-
 SERVICES = {"api-server", "dag-processor", "scheduler", "triggerer"}
 
 
@@ -223,7 +221,6 @@ def test_airflow_in_the_background(settings, tmp_path):
     a_backfill_of_airflows_asks_for_the_days_it_names(settings)
     a_killed_scheduler_comes_back_and_takes_up_its_work(settings)
     a_port_that_is_taken_is_said_before_anything_starts(settings, tmp_path)
-    if LONG:
-        an_older_airflows_database_is_migrated_with_its_runs_and_kept_as_it_was(settings)
+    an_older_airflows_database_is_migrated_with_its_runs_and_kept_as_it_was(settings)
     logs_of_one_service_and_an_unknown_one(settings)
     down_leaves_nothing_even_of_a_supervisor_that_was_killed(settings)

@@ -9,7 +9,6 @@ is thirty days, the short one two: a third of the publishers wrong, and all of t
 from __future__ import annotations
 
 import gzip
-import os
 import re
 from collections import Counter
 from contextlib import suppress
@@ -20,6 +19,7 @@ from hashlib import sha256
 import duckdb
 import pytest
 
+from tests.drills import LONG
 from tests.integration.planted_faults import FAULTS
 from tests.integration.test_airflow import running_in
 from tests.integration.test_incidents import Airflow
@@ -37,7 +37,6 @@ from warehouse.sources import find
 
 pytestmark = pytest.mark.slow
 
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 DAYS = 30 if LONG else 2
 LAST = datetime(2026, 5, 22, 23, 30, tzinfo=UTC)
 """Half past seven in New York, when all that is due that day is out; the sample's news of most publishers ends here."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.drills import LONG
 from tests.integration.conftest import cli
 from tests.integration.test_kill import assert_current_is_whole
 from warehouse import release
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.root
 
 SIZE = "3g"
-LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 LEFT = [0, 1_000_000, 16_000_000] if LONG else [0]
 """Bytes that are free when a step begins: none, and so few that it runs out on the way."""
 STEPS = ["load", "validate", "build", "check", "publish"]

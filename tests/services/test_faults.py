@@ -10,7 +10,6 @@ is part of the long form (`make drill`).
 from __future__ import annotations
 
 import json
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +23,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.drills import in_drills
 from tests.services.databases import psql, redis
 from tests.services.people import DONE, wait_until
 from tests.services.publishers import HELD_BACK
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from tests.services.publishers import News, Publishers
 
 pytestmark = pytest.mark.services
-
-in_drills = pytest.mark.skipif(os.environ.get("DRYPOWDER_DRILL") != "long", reason="a drill: make drill")
 
 STEPS = ["load", "validate", "transform", "check", "approve", "publish"]
 STRESS, CONDITIONS, BALANCE_SHEET, REVERSE_REPO = HELD_BACK

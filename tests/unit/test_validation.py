@@ -1,6 +1,7 @@
 import duckdb
 import great_expectations.expectations as gxe
 import pytest
+from jinja2 import Environment
 
 from expectations.checks import no_rows
 from warehouse.errors import ConfigurationError
@@ -283,6 +284,19 @@ def test_duckdb_is_given_the_settings_asked_for(database):
 def test_two_suites_of_one_name_are_refused(database):
     with pytest.raises(ConfigurationError, match="distinct names"):
         judge(database, [suite_of(), suite_of()])
+
+
+@pytest.mark.report
+def test_a_second_report_compiles_no_template_anew(database, tmp_path, monkeypatch):
+    judge(database, [suite_of()], docs=tmp_path / "first")
+    compiled = []
+    compile_ = Environment.compile
+    monkeypatch.setattr(
+        Environment, "compile", lambda self, *told, **more: compiled.append(told) or compile_(self, *told, **more)
+    )
+    judge(database, [suite_of()], docs=tmp_path / "second")
+    assert compiled == []
+    assert len(list((tmp_path / "second").rglob("*.html"))) == len(list((tmp_path / "first").rglob("*.html"))) >= 3
 
 
 @pytest.mark.report

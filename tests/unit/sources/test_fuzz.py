@@ -7,7 +7,6 @@ normal run draws the same examples each time; `DRYPOWDER_DRILL=long` draws other
 from __future__ import annotations
 
 import json
-import os
 import re
 import zipfile
 from collections import Counter
@@ -24,6 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.drills import LONG
 from tests.fault_server import CannotHave, _main_member, _members, _zipped
 from tests.unit.sources import answers
 from warehouse import landing
@@ -38,10 +38,9 @@ if TYPE_CHECKING:
     from tests.unit.sources.answers import Answer, Page
     from warehouse.contract import Column, Response, Table
 
-IS_LONG = os.environ.get("DRYPOWDER_DRILL") == "long"
 EXAMPLES = settings(
-    max_examples=1000 if IS_LONG else 12,
-    derandomize=not IS_LONG,
+    max_examples=1000 if LONG else 12,
+    derandomize=not LONG,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -223,7 +222,7 @@ def test_whatever_comes_is_refused_or_lands_as_it_is_written(home, name):
     good = landed(home, name, answers.responses_of(table, answer))
     refused = Counter()
 
-    @(lambda run: run) if IS_LONG else seed(crc32(name.encode()))  # other examples for each, the same each time
+    @(lambda run: run) if LONG else seed(crc32(name.encode()))  # other examples for each, the same each time
     @EXAMPLES
     @given(how=MUTATIONS)
     def run(how: Mutation) -> None:
@@ -254,7 +253,7 @@ def test_no_value_of_a_row_can_be_spoilt_unseen(home, name):
     found = []
     for page in answer.broken():
         width = len(values_in_the_middle(page))
-        for place in range(0, width, 1 + width // (40 if IS_LONG else 12)):  # an auction has 114 of them, most alike
+        for place in range(0, width, 1 + width // (40 if LONG else 12)):  # an auction has 114 of them, most alike
             for value in ("#&?", " ", "1.5"):
                 body = answers.rewritten(page, partial(_write, place=place, value=value))
                 try:
