@@ -81,7 +81,9 @@ chromium:
 
 drill: setup-dev  ## Long drills: kills, broken data, days replayed and unattended, readers; as root also disks, services, dashboards
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
-		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_unattended.py
+		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_unattended.py \
+		tests/integration/test_point_in_time.py tests/integration/test_generated.py tests/integration/test_increments.py \
+		tests/integration/test_lifecycle.py tests/integration/test_backup.py tests/integration/test_airflow.py
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory drill-root; \
 		else echo "Not root: failing disks, faults of services and people at dashboards are left out." >&2; fi
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+import warehouse
 from tests.collectors import StatsD
 from tests.conftest import shared_folder
 from warehouse import nightly, telemetry
@@ -92,6 +93,24 @@ def built_in_march(tmp_path_factory, sample_settings):
     then = replace(sample_settings, now="2026-03-31T00:00:00Z")
     home = built_once(tmp_path_factory, "built-in-march", lambda home: nightly.run(replace(then, home=home)))
     return replace(then, home=home)
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory, built_in_march):
+    """The same, and a second release of all that came since. Read it; change only a copy."""
+    home = built_once(tmp_path_factory, "two", lambda home: run_beside_a_reader(built_in_march, home))
+    return replace(built_in_march, home=home, now=None)
+
+
+def run_beside_a_reader(before, home):
+    """Run on a copy of a home while somebody reads it, and keep beside it what that reader finds afterwards."""
+    copy = home.with_name(f"{home.name}.partial")
+    shutil.copytree(before.home, copy, symlinks=True)
+    with warehouse.connect(copy) as reader:
+        nightly.run(replace(before, home=copy, now=None))
+        (newest,) = reader.execute("select max(known_at)::varchar from metrics.latest").fetchone()
+    Path(f"{home}.reader").write_text(newest)
+    copy.rename(home)
 
 
 @pytest.fixture

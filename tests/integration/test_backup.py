@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.drills import in_drills
 from tests.integration.conftest import cli, command, environment
 from tests.object_storage import KEY, SECRET, object_storage
 from tests.toy_release import NOW, publish, restate, toy_builder
@@ -257,6 +258,7 @@ def test_a_bucket_that_is_not_there_is_a_setting_to_correct(home):
 # ---------------------------------------------------------------------------------------------------------- the drill
 
 
+@in_drills
 def test_a_home_that_was_lost_is_restored_and_the_next_run_finds_nothing_new(built, copied, tmp_path):
     """The drill, as docs/running.md has it: back up, lose the home, restore, replay, run."""
     lost = replace(copied(built), backup=str(tmp_path / "backups"))

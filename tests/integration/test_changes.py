@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter, defaultdict
-from dataclasses import replace
 
 import duckdb
 import jsonschema
@@ -13,21 +11,11 @@ import msgspec
 import pytest
 
 from tests.integration.conftest import cli
-from warehouse import changes, declarations, nightly, release
+from warehouse import changes, declarations, release
 from warehouse.manifest import SCHEMA, Manifest
 from warehouse.settings import Settings
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def two(built_in_march, tmp_path_factory):
-    """Return settings of a home with a release of March, and one of all that came since."""
-    home = tmp_path_factory.mktemp("two") / "home"
-    shutil.copytree(built_in_march.home, home, symlinks=True)
-    settings = replace(built_in_march, home=home, now=None)
-    nightly.run(settings)
-    return settings
 
 
 @pytest.fixture(scope="module")

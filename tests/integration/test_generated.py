@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests import generated
+from tests.drills import in_drills
 from warehouse import stores
 from warehouse.estimators.frames import typed
 from warehouse.settings import PROJECT_ROOT, Settings
@@ -126,7 +127,7 @@ def instants(connection):
     return [instant for (instant,) in rows]
 
 
-@pytest.mark.parametrize("poison", [False, True], ids=["deleted", "multiplied"])
+@pytest.mark.parametrize("poison", [pytest.param(False, marks=in_drills), True], ids=["deleted", "multiplied"])
 def test_what_became_known_later_changes_nothing_said_of_then(generated_home, built, tmp_path, poison):
     then = random.Random(f"poison {poison}").choice(instants(built))
     elsewhere = replace(generated_home, home=tmp_path)

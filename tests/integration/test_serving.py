@@ -105,12 +105,9 @@ def only_its_owner_reads_what_is_secret(settings):
 
 
 def it_listens_on_loopback_alone(settings):
-    listening = [
-        c.laddr.ip
-        for process in in_sessions(sessions(settings))
-        for c in process.net_connections(kind="inet")
-        if c.status == psutil.CONN_LISTEN
-    ]
+    ours = {process.pid for process in in_sessions(sessions(settings))}
+    # All at once: asked one by one, a process that has ended since it was listed is an error.
+    listening = [c.laddr.ip for c in psutil.net_connections("inet") if c.pid in ours and c.status == psutil.CONN_LISTEN]
     assert listening
     assert set(listening) == {"127.0.0.1"}
 

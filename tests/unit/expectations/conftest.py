@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import duckdb
 import pytest
 
@@ -61,6 +65,15 @@ class WarehouseFile:
         )
 
 
+@cache
+def empty():
+    """Return a file with every registered table, empty, as bytes: to create them takes as long as to judge one."""
+    with TemporaryDirectory() as folder:
+        file = WarehouseFile(Path(folder) / "warehouse.duckdb")
+        file.create(tables())
+        return file.path.read_bytes()
+
+
 @pytest.fixture
 def warehouse_file(tmp_path):
     return WarehouseFile(tmp_path / "warehouse.duckdb")
@@ -69,5 +82,5 @@ def warehouse_file(tmp_path):
 @pytest.fixture
 def landed(warehouse_file):
     """The file with every registered table, empty."""
-    warehouse_file.create(tables())
+    warehouse_file.path.write_bytes(empty())
     return warehouse_file

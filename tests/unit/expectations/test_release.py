@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from expectations.release import DERIVED, FED_BY, release_suites
+from tests.unit.expectations.conftest import WarehouseFile, empty
 from warehouse.settings import PROJECT_ROOT
 from warehouse.sources import tables
 from warehouse.validation import judge
@@ -31,10 +32,12 @@ def observation(**changed):
     return "select " + ", ".join(f"{sql} as {name}" for name, sql in {**OBSERVATION, **changed}.items())
 
 
-@pytest.fixture
-def built(landed):
+@pytest.fixture(scope="module")
+def as_built(tmp_path_factory):
     """The file as after a build: every mart has ten rows."""
-    landed.run(
+    file = WarehouseFile(tmp_path_factory.mktemp("built") / "warehouse.duckdb")
+    file.path.write_bytes(empty())
+    file.run(
         *(f"create schema {schema}" for schema in ("marts", "metrics", "ops")),
         *(
             f"create table {name} as select * from range(10)"
@@ -56,7 +59,14 @@ def built(landed):
             10 as stale_after_days
         """,
     )
-    return landed
+    return file.path.read_bytes()
+
+
+@pytest.fixture
+def built(as_built, warehouse_file):
+    """A copy of it."""
+    warehouse_file.path.write_bytes(as_built)
+    return warehouse_file
 
 
 def failed(built, published=None, only=""):

@@ -12,7 +12,7 @@ import pytest
 
 import expectations
 from expectations import incoming_suites, suite
-from tests.unit.expectations.conftest import WarehouseFile
+from tests.unit.expectations.conftest import WarehouseFile, empty
 from warehouse.settings import PROJECT_ROOT
 from warehouse.sources import find, sources, tables
 from warehouse.validation import judge
@@ -38,13 +38,14 @@ def judged(name):
     by_hand = whole.expectations[len(suite(table, source).expectations) :]
     with TemporaryDirectory() as folder:
         file = WarehouseFile(Path(folder) / "warehouse.duckdb")
-        file.create(tables())  # what is set beside another publisher's finds that empty
+        file.path.write_bytes(empty())  # what is set beside another publisher's finds that empty
         file.fill(name, feed.rows, **feed.stamps)
-        suites = [whole]
+        suites, statements = [whole], []
         for number, (_, _, statement) in enumerate(feed.broken):
             copy = f"incoming.{name}__{number}"
-            file.run(f"create table {copy} as select * from incoming.{name}", statement.format(table=copy))
+            statements += [f"create table {copy} as select * from incoming.{name}", statement.format(table=copy)]
             suites.append(replace(whole, name=f"{whole.name}.{number}", table=copy, expectations=by_hand))
+        file.run(*statements)
         return [[f for f in verdict.findings if not f.success] for verdict in judge(file.path, suites)]
 
 
