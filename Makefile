@@ -79,7 +79,7 @@ chromium:
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
 		{ echo "There is no chromium. Install it, as root: apt-get install chromium"; exit 1; }
 
-drill: setup-dev  ## Long drills: kills, broken data, days replayed and unattended, readers; as root also disks, services, dashboards
+drill: setup-dev  ## Long drills: kills, broken data, growth, days replayed and unattended, readers; as root also disks, services, dashboards
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 tests/integration/test_kill.py tests/unit/sources/test_fuzz.py \
 		tests/integration/test_clean_replay.py tests/integration/test_readers.py tests/integration/test_unattended.py \
 		tests/integration/test_point_in_time.py tests/integration/test_generated.py tests/integration/test_increments.py \

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BUILD = "build"
 STEPS = ("load", "validate", "transform", "check", "approve", "publish")
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 900.0
 """So long may nothing at all change before the demonstration gives up."""
 

@@ -127,7 +127,8 @@ def instants(connection):
     return [instant for (instant,) in rows]
 
 
-@pytest.mark.parametrize("poison", [pytest.param(False, marks=in_drills), True], ids=["deleted", "multiplied"])
+@in_drills
+@pytest.mark.parametrize("poison", [False, True], ids=["deleted", "multiplied"])
 def test_what_became_known_later_changes_nothing_said_of_then(generated_home, built, tmp_path, poison):
     then = random.Random(f"poison {poison}").choice(instants(built))
     elsewhere = replace(generated_home, home=tmp_path)

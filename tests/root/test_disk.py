@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.drills import LONG
-from tests.integration.conftest import cli
+from tests.integration.conftest import cli, parsed_once  # noqa: F401  (a fixture)
 from tests.integration.test_kill import assert_current_is_whole
 from warehouse import release
 from warehouse.settings import PROJECT_ROOT, Settings

@@ -3,8 +3,8 @@ is in the release once.
 
 What is done, seen and waited for stands in docs/operation-faults.md, a row a test. Minutes and days pass on the services'
 own clock (tests/services/clock.py), so that what waits for half an hour is waited for in seconds; what an engine would
-start anew (`restart: unless-stopped`) is started anew by `revive`. The kills are in every run; what takes nothing away
-is part of the long form (`make drill`).
+start anew (`restart: unless-stopped`) is started anew by `revive`. A killed worker, a killed builder and a Redis that forgets are
+in every run; the others are part of the long form (`make drill`).
 """
 
 from __future__ import annotations
@@ -334,6 +334,7 @@ def forget_all(services: Compose) -> None:
     assert redis(services, "airflow", "keys", "*").strip() == ""
 
 
+@in_drills
 def test_a_run_outlives_its_scheduler_and_a_lost_event_waits_for_the_next_day(machine):
     before = machine.at_rest()
     news = machine.publishers.begin_to_publish(STRESS)
@@ -361,6 +362,7 @@ def until_the_daily_build(now: datetime) -> timedelta:
     return (tick if tick > there else datetime.combine(there.date() + timedelta(days=1), time(5, 31), NEW_YORK)) - now
 
 
+@in_drills
 def test_a_minute_without_postgresql_loses_nothing(machine):
     before = machine.at_rest()
     first = machine.publishers.publish(CONDITIONS)

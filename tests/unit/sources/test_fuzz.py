@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from warehouse.contract import Column, Response, Table
 
 EXAMPLES = settings(
-    max_examples=1000 if LONG else 12,
+    max_examples=1000 if LONG else 6,
     derandomize=not LONG,
     database=None,
     deadline=None,
@@ -253,7 +253,7 @@ def test_no_value_of_a_row_can_be_spoilt_unseen(home, name):
     found = []
     for page in answer.broken():
         width = len(values_in_the_middle(page))
-        for place in range(0, width, 1 + width // (40 if LONG else 12)):  # an auction has 114 of them, most alike
+        for place in range(0, width, 1 + width // (40 if LONG else 8)):  # an auction has 114 of them, most alike
             for value in ("#&?", " ", "1.5"):
                 body = answers.rewritten(page, partial(_write, place=place, value=value))
                 try:
