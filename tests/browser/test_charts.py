@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import statistics
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -395,16 +394,16 @@ def test_a_parameter_set_changes_the_figures_that_it_changes_and_no_other(opened
     assert rows_of([[r["period_end"], r["entity_id"], r["value"]] for r in leases]) == rows_of(expected)
 
 
-def test_a_warm_chart_answers_within_a_second(opened, api):
-    """The bound of issue 7, of all charts together: how long each takes is measured in benchmarks/."""
-    seconds = []
+def test_what_was_asked_before_is_answered_from_the_cache(opened, api):
+    """So that a warm chart answers within a second (issue 7): how long it takes is measured and not tested."""
+    asked_anew = []
     for here in opened.values():
         for asked in here.asked.values():
-            for _ in range(3):
-                began = time.perf_counter()
-                assert api.post("/chart/data", json=asked).status_code == 200
-                seconds.append(time.perf_counter() - began)
-    assert statistics.quantiles(seconds, n=20)[-1] < 1, max(seconds)
+            for _ in range(2):
+                answer = api.post("/chart/data", json=asked)
+                assert answer.status_code == 200
+            asked_anew += [asked for result in answer.json()["result"] if not result["is_cached"]]
+    assert asked_anew == []
 
 
 @pytest.mark.parametrize("table", PLANTED)
