@@ -11,12 +11,11 @@ import pytest
 
 from tests.browser.conftest import swap
 from tests.browser.test_release_reader import BEGIN, python  # noqa: F401  (fixture)
-from tests.drills import LONG
 from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.browser
 
-AT_MOST = 5.0 if LONG else 15.0  # beside the other suites of CI everything takes longer
+AT_MOST = 5.0
 """Seconds after the swap of `current`."""
 
 

@@ -20,11 +20,11 @@ from tests.drills import LONG
 pytestmark = pytest.mark.browser
 
 PEOPLE, SECONDS, PUBLISHED = (20, 120.0, 5) if LONG else (5, 15.0, 2)
-AT_MOST = 5.0 if LONG else 15.0  # beside the other suites of CI everything takes longer
+AT_MOST = 5.0
 """Seconds after a swap until nothing of the release before is shown."""
 OF_WHAT = "Of what release, as of when, and how fresh?"
 """The chart that begins every dashboard but one, and names the release that it is of."""
-P95 = 10.0 if LONG else 30.0
+P95 = 10.0
 """Seconds. A generous limit: the machine of the tests has two cores, which also run everything else."""
 
 
