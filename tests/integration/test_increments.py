@@ -10,7 +10,6 @@ import duckdb
 import pytest
 
 from tests import generated
-from tests.drills import in_drills
 from tests.integration.test_generated import generated_home  # noqa: F401  (the fixture: built at once)
 from warehouse import stores
 from warehouse.transformation import run_dbt
@@ -68,13 +67,6 @@ def differing(grown_file, whole_file):
     return found, len(tables)
 
 
-def test_a_second_run_gives_what_building_at_once_does(built, two):
-    found, compared = differing(two.warehouse, built.warehouse)
-    assert found == []
-    assert compared > 150
-
-
-@in_drills
 def test_growing_day_by_day_gives_what_building_at_once_does(generated_home, tmp_path):  # noqa: F811
     world = generated.World(generated.Plan(years=6))
     settings = replace(generated_home, home=tmp_path / "grown")
