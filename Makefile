@@ -90,7 +90,7 @@ drill: setup-dev  ## Long drills: kills, broken data, growth, days replayed and 
 drill-root: setup-dev $(VENV)/production/.installed $(VENV)/superset/.installed servers chromium
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m root tests/root
 	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m services tests/services/test_faults.py
-	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m browser tests/browser/test_superset_load.py
+	@DRYPOWDER_DRILL=long $(BIN)/pytest -q --timeout 0 -m browser tests/browser/test_superset_load.py tests/browser/test_charts.py
 
 bench: setup-dev  ## Measure: landing against DuckDB, a bulk download, parsing of the DAG folder, growth of the metrics layer, the gates
 	@$(BIN)/python benchmarks/landing.py --bulk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import statistics
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from tests.browser.conftest import PLANTED, TAKES_PICTURES
+from tests.drills import in_drills
 from warehouse import stores, yaml_files
 from warehouse.settings import PROJECT_ROOT
 
@@ -395,7 +397,7 @@ def test_a_parameter_set_changes_the_figures_that_it_changes_and_no_other(opened
 
 
 def test_what_was_asked_before_is_answered_from_the_cache(opened, api):
-    """So that a warm chart answers within a second (issue 7): how long it takes is measured and not tested."""
+    """What makes a warm chart answer within a second (issue 7); the drill below holds it to the clock."""
     asked_anew = []
     for here in opened.values():
         for asked in here.asked.values():
@@ -404,6 +406,19 @@ def test_what_was_asked_before_is_answered_from_the_cache(opened, api):
                 assert answer.status_code == 200
             asked_anew += [asked for result in answer.json()["result"] if not result["is_cached"]]
     assert asked_anew == []
+
+
+@in_drills
+def test_a_warm_chart_answers_within_a_second(opened, api):
+    """The bound of issue 7, of all charts together; beside other suites the machine is not the test's own."""
+    seconds = []
+    for here in opened.values():
+        for asked in here.asked.values():
+            for _ in range(3):
+                began = time.perf_counter()
+                assert api.post("/chart/data", json=asked).status_code == 200
+                seconds.append(time.perf_counter() - began)
+    assert statistics.quantiles(seconds, n=20)[-1] < 1, max(seconds)
 
 
 @pytest.mark.parametrize("table", PLANTED)
