@@ -111,6 +111,8 @@ if "superset.config" in sys.modules:  # it is Superset that reads this, and not 
 
     CUSTOM_SECURITY_MANAGER = private_queries.SecurityManager
 
+ENABLE_CORS = False  # no page of another's may read what this answers
+
 # Pages load from here alone: no telemetry, no map tiles, no fonts of others.
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
@@ -173,8 +175,9 @@ def DB_CONNECTION_MUTATOR(uri, params, username, security_manager, source):  # n
 def FLASK_APP_MUTATOR(app):  # noqa: ANN001, ANN201, N802
     """Let SQL Lab hand over all that was typed at once, so that two statements are seen as two, and judge templates.
 
-    And serve the release's own pages.
+    And serve the release's own pages, and let no login be undone by the page that it came from.
     """
+    import login_race
     import release_pages
     import strict_templates
     from superset.db_engine_specs.duckdb import DuckDBEngineSpec
@@ -182,3 +185,4 @@ def FLASK_APP_MUTATOR(app):  # noqa: ANN001, ANN201, N802
     DuckDBEngineSpec.run_multiple_statements_as_one = True
     app.config["CUSTOM_TEMPLATE_PROCESSORS"] = {"duckdb": strict_templates.TemplateProcessor}
     app.register_blueprint(release_pages.blueprint())
+    app.before_request(login_race.lose_no_login)

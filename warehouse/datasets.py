@@ -91,10 +91,11 @@ where known_at <= {AS_OF} and parameter_set = metrics.known_set({SET})""",
     "metrics.known_days": """\
 select distinct strftime(timezone('America/New_York', known_at), '%Y-%m-%d') as as_of, as_of as earlier
 from metrics.metric_observations""",
+    # The release's own row is the one whose size it does not know: two releases of one instant are told apart.
     "metrics.shown": f"""\
 select
-    (select max_by(release_id, published_at) from ops.releases) as release_id,
-    (select max(published_at) from ops.releases) as published_at,
+    (select release_id from ops.releases where row_count is null) as release_id,
+    (select published_at from ops.releases where row_count is null) as published_at,
     {AS_OF} as as_of, {SET} as parameter_set,
     max(known_at) as newest_known_at, max(period_end) filter (value is not null) as newest_period_end,
     count(value) as figure_count, string_agg(distinct origin, ', ' order by origin) as origins

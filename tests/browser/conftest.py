@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -190,6 +192,19 @@ def log_in(superset, name, password):
     client.headers["X-CSRFToken"] = client.get("/security/csrf_token/").json()["result"]
     client.headers["Referer"] = superset.url
     return client
+
+
+@contextmanager
+def signed_in(superset, name, password, before=None):
+    """A client that the login page let in, as a browser is; `before` is told the cookies it had until then."""
+    with httpx.Client(base_url=superset.url, trust_env=False, timeout=60, headers={"Referer": superset.url}) as client:
+        (token,) = re.findall(r'id="csrf_token"[^>]*value="([^"]+)"', client.get("/login/").text)
+        client.headers["X-CSRFToken"] = token
+        if before is not None:
+            before.update(client.cookies)
+        answer = client.post("/login/", data={"username": name, "password": password, "csrf_token": token})
+        assert answer.headers["location"] == "/", answer.text[-2000:]
+        yield client
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from tests.browser.conftest import signed_in
 from warehouse import yaml_files
 from warehouse.airflow_api import OrchestrationFailed
 from warehouse.errors import ConfigurationError
@@ -19,8 +21,6 @@ from warehouse.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
 pytestmark = pytest.mark.browser
 
@@ -431,3 +431,16 @@ def test_a_moment_that_is_none_is_refused(people, place, dataset, value):
     assert good.status_code == 200, good.text
     answer = data(people["viewer"], place, number, filters=[{"col": "as_of", "op": "IN", "val": [value]}], **asked)
     assert answer.status_code >= 400, answer.text
+
+
+# ---------------------------------------------------------------------------------------------------------- logins
+
+
+def test_what_the_login_page_still_had_to_say_leaves_the_login_as_it_is(superset, password):
+    before = {}
+    with signed_in(superset, "admin", password, before) as browser:
+        assert browser.get("/api/v1/me/").json()["result"]["username"] == "admin"
+        headers = dict(browser.headers)
+    late = {"data": {"events": "[]"}, "headers": headers, "cookies": before, "trust_env": False, "timeout": 60}
+    answer = httpx.post(f"{superset.url}/superset/log/?explode=events", **late)
+    assert (answer.status_code, answer.headers.get("set-cookie")) == (204, None)
