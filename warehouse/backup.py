@@ -273,11 +273,12 @@ def _identify(settings: Settings, repository: Repository) -> str:
 
 
 def trouble(settings: Settings) -> str | None:
-    """Return what is wrong with the backups to WAREHOUSE_BACKUP; None where nothing is, or none are wanted."""
-    if settings.backup is None or not settings.archive.is_dir():
+    """Return what is wrong with the regular backups; None where nothing is, or none are wanted."""
+    place = regular(settings)
+    if place is None or not settings.archive.is_dir():
         return None
     try:
-        target = spelled(settings.backup)
+        target = spelled(place)
     except ConfigurationError as error:
         return str(error)
     last = remembered(settings, target)
@@ -289,9 +290,20 @@ def trouble(settings: Settings) -> str | None:
     return f"the last backup in {target} is {age.days} days old" if age > _OVERDUE_AFTER else None
 
 
+def regular(settings: Settings) -> str | None:
+    """Return where the regular backups go, whoever makes them."""
+    return settings.backup or settings.backup_watched
+
+
+def trying_now(settings: Settings) -> str:
+    """Return what to type for a regular backup at once."""
+    return "drypowder backup" if settings.backup else "docker compose restart backup"
+
+
 def last_made(settings: Settings) -> datetime | None:
-    """Return when the last backup to WAREHOUSE_BACKUP was made, as the home remembers it."""
-    at = remembered(settings, spelled(settings.backup)).get("at") if settings.backup else None
+    """Return when the last regular backup was made, as the home remembers it."""
+    place = regular(settings)
+    at = remembered(settings, spelled(place)).get("at") if place else None
     return datetime.fromisoformat(at) if at else None
 
 

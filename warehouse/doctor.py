@@ -205,9 +205,9 @@ def _backup(settings: Settings) -> Iterator[Finding]:
     from warehouse import backup
 
     if problem := backup.trouble(settings):
-        yield Finding(state="wrong", what=problem, remedy="drypowder backup")
-    elif settings.backup:
-        yield Finding(state="ok", what=f"backed up to {settings.backup}")
+        yield Finding(state="wrong", what=problem, remedy=backup.trying_now(settings))
+    elif place := backup.regular(settings):
+        yield Finding(state="ok", what=f"backed up to {place}")
 
 
 def _incidents(settings: Settings) -> Iterator[Finding]:

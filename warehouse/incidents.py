@@ -364,7 +364,7 @@ def _not_backed_up(settings: Settings) -> Iterator[Incident]:
             kind="not backed up",
             what=f"{problem}.",
             since=since or clock.now(settings),
-            command="drypowder backup",
+            command=backup.trying_now(settings),
         )
 
 

@@ -71,6 +71,8 @@ class Settings:
     """Folder, or `s3://bucket/prefix`, that backups go to; better not on this machine."""
     backup_keep: int = field(default=14, metadata=_variable("WAREHOUSE_BACKUP_KEEP"))
     """How many of the newest backups stay there; 1 at least."""
+    backup_watched: str | None = field(default=None, metadata=_variable("WAREHOUSE_BACKUP_WATCHED"))
+    """Where another process makes the backups of this home, which is told of when they fail but makes none itself."""
     metadata_urls: str | None = field(default=None, repr=False, metadata=_variable("WAREHOUSE_METADATA_URLS"))
     """Databases of Airflow and Superset that backups take along, as SQLAlchemy spells them, separated by spaces."""
     approval: str = field(default="off", metadata=_variable("WAREHOUSE_APPROVAL"))

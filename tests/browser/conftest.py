@@ -68,17 +68,22 @@ def published(built, tmp_path_factory):  # noqa: F811
     """Folder of a second release of the sample, made by the verb of the first, with auctions held back."""
     home = tmp_path_factory.mktemp("held") / "home"
     shutil.copytree(built.home, home, symlinks=True)
-    settings = type(built)(**{**vars(built), "home": home})
-    source, table = HELD.split(".")
+    settings = replace(built, home=home)
     with duckdb.connect(str(settings.warehouse)) as connection:
-        connection.execute(
-            "insert into ops.held_back values ('planted', ?, ?, '2026', now(), 'incoming', ?, '[]')",
-            [source, table, REASON],
-        )
-        impact.note_affected(connection)
         for name, row in ({} if TAKES_PICTURES else PLANTED).items():
             connection.execute(f"insert into {name} by name select {', '.join(f'{v} as {c}' for c, v in row.items())}")
-    return release.publish(settings, now=clock.now(settings), run_id="planted").path
+    return publish_without(settings, "2026")
+
+
+def publish_without(settings, partition):
+    """Publish what a builder's file has, with one partition of auctions more held back; return the release's folder."""
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute(
+            "insert into ops.held_back values ('planted', ?, ?, ?, now(), 'incoming', ?, '[]')",
+            [*HELD.split("."), partition, REASON],
+        )
+        impact.note_affected(connection)
+    return release.publish(settings, now=clock.now(settings), run_id=f"planted-{partition}").path
 
 
 @pytest.fixture(scope="session")

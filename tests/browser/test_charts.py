@@ -34,6 +34,7 @@ def read(kind):
 DATASETS, CHARTS, DASHBOARDS = read("datasets"), read("charts"), read("dashboards")
 GOOD_NEWS = {each["slice_name"] for each in CHARTS.values() if "An empty table is good news" in each["description"]}
 SLUGS = {each["slug"]: each for each in DASHBOARDS.values()}
+CHART = '[data-test="chart-grid-component"]'
 IDLE = "() => !document.querySelector('[data-test=\"loading-indicator\"], .loading')"
 
 THEN = date(2025, 2, 25)
@@ -44,6 +45,11 @@ INSTANTS = {None: "now()", THEN: "timestamptz '2025-02-26 04:59:59.999+00'"}
 def charts_of(dashboard):
     there = [each for each in dashboard["position"].values() if isinstance(each, dict) and each["type"] == "CHART"]
     return {each["meta"]["uuid"]: each["meta"]["sliceName"] for each in there}
+
+
+def columns_of(uuid):
+    """Return the columns that a chart's dataset has."""
+    return {each["column_name"] for each in DATASETS[CHARTS[uuid]["dataset_uuid"]]["columns"]}
 
 
 ON_DASHBOARDS = [(slug, uuid) for slug in SLUGS for uuid in charts_of(SLUGS[slug])]
@@ -112,13 +118,24 @@ def opened(superset, context):
 
 def open_(page, origin, slug, count):
     url = f"{origin}/superset/dashboard/{slug}/"
+    page.set_viewport_size({"width": 1500, "height": 6000})  # charts out of sight are not loaded
+    here = asked_by(page, origin, lambda: page.goto(url), count)
+    here.alerts = page.locator("[role=alert], .ant-alert-error, .ant-notification-notice-error").count()
+    for chart in page.locator(CHART).all():
+        if "No results were returned" in (words := chart.inner_text()):
+            here.empty.append(words.split("\n")[0].strip())
+    here.filters = page.locator('[data-test="filter-control-name"]').all_inner_texts()
+    return here
+
+
+def asked_by(page, origin, act, count):
+    """Return what so many charts of a page ask when something is done, and are answered."""
     here, came = Opened(), []
     page.on("response", listener := lambda r: came.append(r) if "/api/v1/chart/data" in r.url else None)
-    page.set_viewport_size({"width": 1500, "height": 6000})  # charts out of sight are not loaded
-    page.goto(url)
+    act()
     deadline = time.monotonic() + 120
     while sum("slice_id" in response.url for response in came) < count:
-        assert time.monotonic() < deadline, f"{url}: {len(came)} answers of {count} charts"
+        assert time.monotonic() < deadline, f"{page.url}: {len(came)} answers of {count} charts"
         page.wait_for_timeout(200)
     page.wait_for_function(IDLE, timeout=120_000)
     page.wait_for_timeout(500)  # what is drawn comes after the answer
@@ -129,11 +146,6 @@ def open_(page, origin, slug, count):
         if number := asked["form_data"].get("slice_id"):  # a filter's options have none
             uuid = page.request.get(f"{origin}/api/v1/chart/{number}").json()["result"]["uuid"]
             here.asked[uuid], here.answers[uuid] = asked, answer
-    here.alerts = page.locator("[role=alert], .ant-alert-error, .ant-notification-notice-error").count()
-    for chart in page.locator('[data-test="chart-grid-component"]').all():
-        if "No results were returned" in (words := chart.inner_text()):
-            here.empty.append(words.split("\n")[0].strip())
-    here.filters = page.locator('[data-test="filter-control-name"]').all_inner_texts()
     return here
 
 
@@ -158,6 +170,36 @@ def test_a_dashboard_opens_with_every_chart_and_no_error(opened, slug):
     assert [each.strip() for each in here.filters] == [each["name"] for each in filters]
     for number, answer in here.answers.items():
         assert [q["error"] for q in answer["result"] if q["error"]] == [], number
+
+
+def test_a_click_on_a_company_shows_it_alone_wherever_there_are_companies(superset, context, opened):
+    before, paid = opened["ai-capex"], "Who paid in the newest twelve months?"
+    page = context.new_page()
+    open_(page, superset.url, "ai-capex", len(before.asked))
+    cell = page.locator(CHART, has_text=paid).locator("tbody td").first
+    company = cell.inner_text()
+    have_companies = {
+        uuid for uuid in before.asked if "entity_id" in columns_of(uuid) and CHARTS[uuid]["slice_name"] != paid
+    }
+    after = asked_by(page, superset.url, cell.click, len(have_companies))
+    page.close()
+    assert (
+        have_companies
+        <= after.asked.keys()
+        <= before.asked.keys() - {uuid for uuid in CHARTS if CHARTS[uuid]["slice_name"] == paid}
+    )
+    fewer = 0
+    for uuid, answer in after.answers.items():
+        (had,), (has,) = ([q["data"] for q in a["result"]] for a in (before.answers[uuid], answer))
+        if uuid not in have_companies:
+            assert has == had
+        elif all("entity_id" in row for row in had):
+            assert has == [row for row in had if row["entity_id"] == company]
+            fewer += len(has) < len(had)
+        else:  # lines: a company is a column each
+            assert {name for row in has for name in row} <= {"period_end", company}
+            fewer += 1
+    assert fewer > 3
 
 
 def test_looking_at_dashboards_changes_none(opened, git):
@@ -334,7 +376,7 @@ def ask(api, asked, **chosen):
 def filtered(asked, uuid):
     """Return what a dashboard's own filters add to a chart's, where its dataset has the column."""
     chosen = asked["form_data"].get("extra_form_data", {}).get("filters", [])
-    columns = {each["column_name"] for each in DATASETS[CHARTS[uuid]["dataset_uuid"]]["columns"]}
+    columns = columns_of(uuid)
     return [
         {"subject": f["col"], "operator": "IN", "comparator": f["val"]}
         for f in chosen

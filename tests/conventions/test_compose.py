@@ -136,12 +136,17 @@ def test_a_profile_that_a_service_has_is_one_of_the_sizes():
 
 def test_workers_get_every_setting_of_the_warehouse():
     known = {field.metadata["variable"] for field in Settings.__dataclass_fields__.values()}
-    of_backups = {name for name in known if name.startswith(("WAREHOUSE_BACKUP", "WAREHOUSE_METADATA"))}
+    of_backups = {"WAREHOUSE_BACKUP", "WAREHOUSE_BACKUP_KEEP", "WAREHOUSE_METADATA_URLS"}
     of_pages = {name for name in known if name.endswith("_PORT")}
     for name in ("worker", "builder"):
         passed = {n for n in SERVICES[name]["environment"] if n.startswith("WAREHOUSE_")}
         assert passed == known - of_backups - of_pages, name
     assert of_backups <= set(SERVICES["backup"]["environment"])
+
+
+def test_workers_watch_the_place_that_backups_go_to():
+    made = SERVICES["backup"]["environment"]["WAREHOUSE_BACKUP"].partition(" ")[0]
+    assert {SERVICES[name]["environment"]["WAREHOUSE_BACKUP_WATCHED"] for name in ("worker", "builder")} == {made}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -640,6 +640,18 @@ def test_a_failure_is_remembered_until_a_backup_succeeds(home, monkeypatch):
     assert backup.trouble(home) is None
 
 
+def test_who_only_watches_hears_of_backups_that_another_process_makes(home):
+    watching = replace(home, backup=None, backup_watched=home.backup)
+    assert "there is no backup" in backup.trouble(watching)
+    backup.backup(settings=home)
+    assert backup.trouble(watching) is None
+    assert findings(watching) == {f"backed up to {home.backup}": "ok"}
+    backup.note(home, home.backup, problem="the place is full")
+    assert "the place is full" in backup.trouble(watching)
+    (found,) = doctor._backup(watching)  # noqa: SLF001
+    assert found.remedy == "docker compose restart backup"
+
+
 def test_a_backup_that_was_made_too_long_ago_is_trouble(home):
     backup.backup(settings=home)
     path = home.home / "backup.json"

@@ -269,8 +269,11 @@ def test_a_backup_that_is_wanted_and_not_there_is_a_warning_until_there_is_one(s
     found = by_key(settings)["not backed up home"]
     assert (found.severity, found.command) == ("warning", "drypowder backup")
     assert "no backup" in found.what
+    watching = replace(settings, backup=None, backup_watched=settings.backup)
+    assert by_key(watching)["not backed up home"].command == "docker compose restart backup"
     backup.backup(None, settings)
     assert "not backed up home" not in by_key(settings)
+    assert "not backed up home" not in by_key(watching)
 
 
 def test_a_failed_step_is_told_with_its_four_parts_and_its_log_until_it_succeeds(settings, registry):
