@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from filelock import FileLock
@@ -72,8 +74,44 @@ def built_once(tmp_path_factory, name, build):
 @pytest.fixture(scope="session")
 def built(tmp_path_factory, sample_settings):
     """Settings of a home with one release of the whole sample. Read it; change only a copy."""
-    home = built_once(tmp_path_factory, "built", lambda home: watched_run(replace(sample_settings, home=home)))
+    home = built_once(tmp_path_factory, "built", lambda home: built_or_kept(replace(sample_settings, home=home)))
     return replace(sample_settings, home=home)
+
+
+def built_or_kept(settings):
+    """Run, or take what an earlier run of tests kept of the same code on the same figures; `make clean` forgets it."""
+    store = Path(sys.prefix) / "built-for-tests" / what_builds()
+    if not store.exists():
+        watched_run(settings)
+        shutil.rmtree(store.parent, ignore_errors=True)  # of other code
+        store.parent.mkdir()
+        with TemporaryDirectory(dir=store.parent) as fresh:
+            for path in settings.home.parent.glob(f"{settings.home.name}*"):
+                if path.suffix != ".lock":
+                    copy_of(path, Path(fresh) / path.name)
+            Path(fresh).rename(store)
+            Path(fresh).mkdir()  # which its end removes
+    else:
+        for path in store.iterdir():
+            copy_of(path, settings.home.parent / path.name)
+
+
+def copy_of(path, to):
+    if path.is_dir():
+        shutil.copytree(path, to, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copy2(path, to)
+
+
+def what_builds():
+    """Return a digest of all that a build of the sample depends on: our files but tests and pages, and locked packages."""
+    digest = hashlib.sha256(sys.version.encode())
+    for top in ("dbt_project", "expectations", "requirements", "sample", "warehouse", "pyproject.toml", __file__):
+        start = PROJECT_ROOT / top
+        for path in sorted(start.rglob("*")) if start.is_dir() else [start]:
+            if path.is_file() and not {"__pycache__", "logs", "target"} & set(path.parts):
+                digest.update(f"{path.relative_to(PROJECT_ROOT)}:{path.stat().st_size}:".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def watched_run(settings):
