@@ -81,19 +81,20 @@ def built(tmp_path_factory, sample_settings):
 def built_or_kept(settings):
     """Run, or take what an earlier run of tests kept of the same code on the same figures; `make clean` forgets it."""
     store = Path(sys.prefix) / "built-for-tests" / what_builds()
-    if not store.exists():
+    with FileLock(f"{store.parent}.lock"):
+        if store.exists():
+            for path in store.iterdir():
+                copy_of(path, settings.home.parent / path.name)
+            return
         watched_run(settings)
         shutil.rmtree(store.parent, ignore_errors=True)  # of other code
         store.parent.mkdir()
         with TemporaryDirectory(dir=store.parent) as fresh:
-            for path in settings.home.parent.glob(f"{settings.home.name}*"):
+            for path in (settings.home, *settings.home.parent.glob(f"{settings.home.name}.*")):
                 if path.suffix != ".lock":
                     copy_of(path, Path(fresh) / path.name)
             Path(fresh).rename(store)
             Path(fresh).mkdir()  # which its end removes
-    else:
-        for path in store.iterdir():
-            copy_of(path, settings.home.parent / path.name)
 
 
 def copy_of(path, to):
