@@ -106,12 +106,13 @@ def copy_of(path, to):
 
 def what_builds():
     """Return a digest of all that a build of the sample depends on: our files but tests and pages, and locked packages."""
-    digest = hashlib.sha256(sys.version.encode())
-    for top in ("dbt_project", "expectations", "requirements", "sample", "warehouse", "pyproject.toml", __file__):
+    digest, ours = hashlib.sha256(sys.version.encode()), (__file__, "tests/collectors.py")
+    for top in ("dbt_project", "expectations", "requirements", "sample", "warehouse", "pyproject.toml", *ours):
         start = PROJECT_ROOT / top
         for path in sorted(start.rglob("*")) if start.is_dir() else [start]:
-            if path.is_file() and not {"__pycache__", "logs", "target"} & set(path.parts):
-                digest.update(f"{path.relative_to(PROJECT_ROOT)}:{path.stat().st_size}:".encode() + path.read_bytes())
+            name = path.relative_to(PROJECT_ROOT)
+            if path.is_file() and not {"__pycache__", "logs", "target"} & set(name.parts):
+                digest.update(f"{name}:{path.stat().st_size}:".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
