@@ -16,7 +16,7 @@ from warehouse.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
 
-PUBLISHES, READERS = (200, 16) if LONG else (10, 6)
+PUBLISHES, READERS = (200, 16) if LONG else (20, 6)
 STALE_SECONDS = 1.0
 READER = Path(__file__).parents[1] / "reader.py"
 SUPERSET_READER = PROJECT_ROOT / ".venv" / "superset-reader" / "bin" / "python"
