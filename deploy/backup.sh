@@ -6,9 +6,9 @@ while :; do
     if drypowder backup; then
         touch /tmp/backed-up
         pause="$BACKUP_EVERY_SECONDS"
-    elif [ -e /tmp/backed-up ]; then
+    elif [ -d "$WAREHOUSE_HOME/archive" ]; then
         pause=3600
-    else
+    else # nothing has landed yet
         pause=60
     fi
     sleep "$pause" &
